@@ -45,21 +45,34 @@ impl Refusal {
 /// One [`Fault`] for the whole frame (to be answered with id 0, nothing of the frame being done) when it is not
 /// JSON, not an array, or exceeds [`MAX_MESSAGES`] or [`MAX_DEPTH`] (`wire.md` 1.5 a, b, m).
 pub fn split(text: &str) -> Result<Vec<RawMessage<'_>>, Fault> {
+    split_up_to::<MAX_MESSAGES>(text)
+}
+
+/// The same for what a server says: a client takes any number of messages (`wire.md` 1.1).
+///
+/// # Errors
+///
+/// As [`split`], but for [`MAX_MESSAGES`].
+pub fn split_any(text: &str) -> Result<Vec<RawMessage<'_>>, Fault> {
+    split_up_to::<{ usize::MAX }>(text)
+}
+
+fn split_up_to<const MOST: usize>(text: &str) -> Result<Vec<RawMessage<'_>>, Fault> {
     if may_be_too_deep(text) && too_deep(text) {
         return Err(fault(format!("the frame is nested deeper than {MAX_DEPTH} levels")));
     }
-    let mut arrays = serde_json::Deserializer::from_str(text).into_iter::<Array<'_>>();
+    let mut arrays = serde_json::Deserializer::from_str(text).into_iter::<Array<'_, MOST>>();
     let mut messages = match arrays.next() {
         Some(array) => array.map_err(|error| unreadable(&error))?.0,
         None => return Err(fault("the frame is empty, expected a JSON array of messages")),
     };
     for array in arrays {
         messages.append(&mut array.map_err(|error| unreadable(&error))?.0);
-        if messages.len() > MAX_MESSAGES {
+        if messages.len() > MOST {
             return Err(too_many());
         }
     }
-    if messages.len() > MAX_MESSAGES { Err(too_many()) } else { Ok(messages) }
+    if messages.len() > MOST { Err(too_many()) } else { Ok(messages) }
 }
 
 /// What to answer, with id 0, to a binary frame (`wire.md` 1.5 h).
@@ -111,14 +124,15 @@ fn too_deep(text: &str) -> bool {
     false
 }
 
-struct Array<'a>(Vec<RawMessage<'a>>);
+/// The elements of one array; past `MOST` of them the rest is not kept.
+struct Array<'a, const MOST: usize>(Vec<RawMessage<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
+impl<'de: 'a, 'a, const MOST: usize> Deserialize<'de> for Array<'a, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Elements;
+        struct Elements<const MOST: usize>;
 
-        impl<'de> Visitor<'de> for Elements {
-            type Value = Array<'de>;
+        impl<'de, const MOST: usize> Visitor<'de> for Elements<MOST> {
+            type Value = Array<'de, MOST>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON array of messages")
@@ -126,7 +140,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
                 let mut messages = Vec::with_capacity(1);
-                while messages.len() <= MAX_MESSAGES {
+                while messages.len() <= MOST {
                     match elements.next_element()? {
                         Some(element) => messages.push(RawMessage(element)),
                         None => return Ok(Array(messages)),
@@ -137,7 +151,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
             }
         }
 
-        deserializer.deserialize_seq(Elements)
+        deserializer.deserialize_seq(Elements::<MOST>)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The spec versions: one codec each, straight to and from the canonical model.
 
+mod announce;
 mod common;
 mod envelope;
 mod fields;
@@ -132,6 +133,12 @@ impl Dialect {
             Self::V3 => v3::encode_request(id, request, view),
             Self::V4 => v4::encode_request(id, request),
         }
+    }
+
+    /// The major and minor version that a `ServerInfo` of any version names, also of one that is not known here; `None` if this is no
+    /// `ServerInfo`. (Client half.)
+    pub fn announced(message: RawMessage<'_>) -> Option<(u32, u32)> {
+        announce::announced(message)
     }
 
     /// Understands a message of a server in this version. (Client half.)
