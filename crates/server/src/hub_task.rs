@@ -1,0 +1,303 @@
+//! The one task that owns the hub.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use frisson_engine::device::{Command, Settings};
+use frisson_engine::hub::{DeviceId, Hub, Input, Note, Output, ScannerId, SessionId};
+use frisson_engine::session::Peer;
+use frisson_wire::{Event, Message};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::device_task;
+use crate::messages::{Backlog, Delivery, Frame, Opened, Outbox, Status, ToHub, now};
+
+/// How many inputs are taken in before what they caused is handed out.
+const BATCH: usize = 128;
+/// A timer that comes this much later than asked for says that the machine was late, not the client.
+const LATENESS: Duration = Duration::from_millis(5);
+/// How long what has piled up meanwhile may take to arrive.
+const GRACE: Duration = Duration::from_millis(10);
+
+/// Owns the hub, and the ends of every task that it talks to.
+pub(crate) struct Task {
+    hub: Hub,
+    to_self: mpsc::WeakSender<ToHub>,
+    sessions: BTreeMap<SessionId, Peering>,
+    devices: BTreeMap<DeviceId, mpsc::UnboundedSender<Command>>,
+    scanners: BTreeMap<ScannerId, mpsc::UnboundedSender<bool>>,
+    /// Sessions that have something to be handed out.
+    touched: Vec<SessionId>,
+    last_device: u64,
+    /// Who waits for the end of the shutdown.
+    finish: Vec<oneshot::Sender<Vec<String>>>,
+    is_finished: bool,
+}
+
+/// The hub's end of a session.
+struct Peering {
+    outbox: Outbox,
+    delivery: Delivery,
+    is_touched: bool,
+}
+
+impl Task {
+    pub(crate) fn new(hub: Hub, to_self: mpsc::WeakSender<ToHub>) -> Self {
+        Self {
+            hub,
+            to_self,
+            sessions: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            scanners: BTreeMap::new(),
+            touched: Vec::new(),
+            last_device: 0,
+            finish: Vec::new(),
+            is_finished: false,
+        }
+    }
+
+    pub(crate) fn add_scanner(&mut self, scanner: ScannerId, wishes: mpsc::UnboundedSender<bool>) {
+        self.scanners.insert(scanner, wishes);
+        self.hub.handle(now(), Input::ScannerAdded(scanner));
+    }
+
+    /// Runs until nobody is left who could send anything, or until the shutdown has ended.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<ToHub>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut sleep = pin!(sleep_until(now().into()));
+        let mut armed: Option<Instant> = None;
+        let mut grace: Option<Instant> = None;
+        while !self.is_finished {
+            let due = self.hub.poll_timeout();
+            // After a late wake-up the deadlines wait a moment for input that came in time and was not read yet.
+            if due.zip(grace).is_some_and(|(due, grace)| due > grace) {
+                grace = None;
+            }
+            let wanted = due.map(|due| grace.map_or(due, |grace| due.max(grace)));
+            if wanted != armed {
+                armed = wanted;
+                if let Some(at) = wanted {
+                    sleep.as_mut().reset(at.into());
+                }
+            }
+            tokio::select! {
+                biased;
+                count = inputs.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    let now = now();
+                    for input in batch.drain(..) {
+                        self.take(now, input);
+                    }
+                    // Steady input must not hold up the deadlines.
+                    if self.hub.poll_timeout().is_some_and(|due| due + GRACE < now) {
+                        self.hub.handle(now, Input::Timeout);
+                        self.carry_out();
+                    }
+                }
+                () = &mut sleep, if armed.is_some() => {
+                    let now = now();
+                    let is_late = due.is_some_and(|due| now.saturating_duration_since(due) > LATENESS);
+                    if is_late && grace.is_none() {
+                        grace = Some(now + GRACE);
+                    } else {
+                        grace = None;
+                        armed = None;
+                        self.hub.handle(now, Input::Timeout);
+                        self.carry_out();
+                    }
+                }
+            }
+            self.hand_out();
+        }
+    }
+
+    fn take(&mut self, now: Instant, input: ToHub) {
+        match input {
+            ToHub::Frames(session, frames) => {
+                for frame in frames {
+                    match &frame {
+                        #[cfg(feature = "websocket")]
+                        Frame::WebSocket(message) => {
+                            self.hub.handle(now, Input::Text(session, message.as_text().unwrap_or_default()));
+                        }
+                        #[cfg(all(unix, feature = "unix"))]
+                        Frame::Line(text) => self.hub.handle(now, Input::Text(session, text)),
+                        Frame::Binary => self.hub.handle(now, Input::Binary(session)),
+                    }
+                    self.refund(session, frame.cost());
+                    self.carry_out();
+                }
+            }
+            ToHub::Request(session, id, request) => self.hub.handle(now, Input::Request(session, id, request)),
+            ToHub::Device(device, report) => self.hub.handle(now, Input::Device(device, report)),
+            ToHub::Credit(device, count) => self.hub.handle(now, Input::Credit(device, count)),
+            ToHub::Connected(session, outbox) => {
+                let peer = match outbox {
+                    Outbox::Frames(..) => Peer::Frames,
+                    Outbox::Values(..) => Peer::Values,
+                };
+                self.sessions.insert(session, Peering { outbox, delivery: Delivery::default(), is_touched: false });
+                self.hub.handle(now, Input::Connected(session, peer));
+            }
+            ToHub::Disconnected(session) => {
+                self.hub.handle(now, Input::Disconnected(session));
+                self.sessions.remove(&session);
+            }
+            ToHub::Opened(opened) => self.opened(now, *opened),
+            ToHub::DeviceEnded(device) => {
+                self.devices.remove(&device);
+                self.hub.handle(now, Input::DeviceEnded(device));
+            }
+            ToHub::ScannerRemoved(scanner) => {
+                self.scanners.remove(&scanner);
+                self.hub.handle(now, Input::ScannerRemoved(scanner));
+            }
+            ToHub::ScanEnded(scanner) => self.hub.handle(now, Input::ScanEnded(scanner)),
+            ToHub::EmergencyStop => self.hub.handle(now, Input::EmergencyStop),
+            ToHub::Release => self.hub.handle(now, Input::Release),
+            ToHub::Status(answer) => {
+                let _ = answer.send(Status {
+                    clients: self.hub.session_count(),
+                    devices: self.hub.devices(),
+                    scanning: self.hub.is_scanning(),
+                });
+            }
+            ToHub::Shutdown(answer) => {
+                self.finish.push(answer);
+                self.hub.handle(now, Input::Shutdown);
+            }
+        }
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Frame { session, frame, is_reading } => self.frame(session, frame, is_reading),
+                Output::Message(session, message) => self.message(session, message),
+                Output::Close(session, close) => {
+                    if let Some(peering) = self.touch(session) {
+                        peering.delivery.close = Some(close);
+                    }
+                }
+                Output::Device(device, command) => {
+                    if let Some(commands) = self.devices.get(&device) {
+                        let _ = commands.send(command);
+                    }
+                }
+                Output::Scan(on) => {
+                    info!("{}", if on { "scanning for devices" } else { "no longer scanning" });
+                    for wishes in self.scanners.values() {
+                        let _ = wishes.send(on);
+                    }
+                }
+                Output::Note(note) => log(&note),
+                Output::Finished { unstopped } => {
+                    self.is_finished = true;
+                    for answer in self.finish.drain(..) {
+                        let _ = answer.send(unstopped.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, session: SessionId, frame: String, is_reading: bool) {
+        let Some(peering) = self.touch(session) else { return };
+        if let Outbox::Frames(_, backlog) = &peering.outbox {
+            if is_reading && backlog.bytes() > Backlog::READINGS {
+                return;
+            }
+            backlog.add(frame.len());
+        }
+        peering.delivery.frames.push(frame);
+    }
+
+    fn message(&mut self, session: SessionId, message: Message) {
+        let Some(Peering { outbox: Outbox::Values(messages), .. }) = self.sessions.get(&session) else { return };
+        let is_reading = matches!(message, Message::Event(Event::Reading(_)));
+        if is_reading && messages.capacity() < messages.max_capacity() / 2 {
+            return;
+        }
+        if let Err(mpsc::error::TrySendError::Full(_)) = messages.try_send(message) {
+            self.drop_session(session);
+        }
+    }
+
+    fn touch(&mut self, session: SessionId) -> Option<&mut Peering> {
+        let peering = self.sessions.get_mut(&session)?;
+        if !std::mem::replace(&mut peering.is_touched, true) {
+            self.touched.push(session);
+        }
+        Some(peering)
+    }
+
+    fn refund(&mut self, session: SessionId, cost: usize) {
+        if let Some(peering) = self.touch(session) {
+            peering.delivery.refund += cost;
+        }
+    }
+
+    /// Hands out what has gathered for each session, in one piece.
+    fn hand_out(&mut self) {
+        let mut not_reading = Vec::new();
+        for session in self.touched.drain(..) {
+            let Some(peering) = self.sessions.get_mut(&session) else { continue };
+            peering.is_touched = false;
+            let delivery = std::mem::take(&mut peering.delivery);
+            let is_last = delivery.close.is_some();
+            match &peering.outbox {
+                Outbox::Frames(deliveries, backlog) => {
+                    let _ = deliveries.send(delivery);
+                    if backlog.bytes() > Backlog::LIMIT {
+                        not_reading.push(session);
+                    }
+                }
+                Outbox::Values(_) => {}
+            }
+            if is_last {
+                self.sessions.remove(&session);
+            }
+        }
+        for session in not_reading {
+            self.drop_session(session);
+        }
+    }
+
+    /// Ends a session whose client does not take in what it is sent.
+    fn drop_session(&mut self, session: SessionId) {
+        warn!(session = session.0, "the client does not read what it is sent, closing the connection");
+        self.sessions.remove(&session);
+        self.hub.handle(now(), Input::Disconnected(session));
+        self.carry_out();
+    }
+
+    fn opened(&mut self, now: Instant, opened: Opened) {
+        let Opened { sighting, found, port } = opened;
+        let Some(hub) = self.to_self.upgrade() else { return };
+        self.last_device += 1;
+        let device = DeviceId(self.last_device);
+        let gap = port.gap();
+        let address = format!("{}:{}", sighting.bus, sighting.address);
+        let settings = Settings { gap, limits: Vec::new(), stop_first: self.hub.has_to_rest(&address) };
+        let (commands, receiver) = mpsc::unbounded_channel();
+        self.devices.insert(device, commands);
+        self.hub.handle(now, Input::DeviceOpened { device, address: &address, gap });
+        let span = info_span!("device", name = sighting.name, protocol = found.protocol());
+        tokio::spawn(device_task::run(device, port, found.program(), settings, receiver, hub).instrument(span));
+    }
+}
+
+fn log(note: &Note) {
+    match note {
+        Note::DeviceRefused(..) | Note::WriteFailed(..) => warn!("{note}"),
+        Note::EmergencyStop(true) => error!("{note}"),
+        Note::SessionOpened(session, ..) | Note::SessionEnded(session, _) => info!(session = session.0, "{note}"),
+        _ => info!("{note}"),
+    }
+}

@@ -1,0 +1,471 @@
+//! The handle to a running server, and how one is made.
+
+use std::io;
+#[cfg(feature = "websocket")]
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use frisson_devices::Catalogue;
+use frisson_engine::hub::{Config, Hub, SHUTDOWN_TIMEOUT, ScannerId, SessionId};
+use frisson_hardware::Scanner;
+use frisson_wire::frame;
+use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
+
+use crate::messages::{Status, ToHub};
+use crate::session_task::Limits;
+use crate::{Attached, Door, discovery, hub_task};
+
+/// How many inputs may wait for the hub.
+const HUB_QUEUE: usize = 1024;
+
+/// Makes a [`Server`].
+pub struct Builder {
+    config: Config,
+    limits: Limits,
+    catalogue: Catalogue,
+    scanners: Vec<Box<dyn Scanner>>,
+    #[cfg(feature = "simulated")]
+    simulated: Option<crate::SimulatedList>,
+}
+
+/// What the tasks of a server share.
+pub(crate) struct Shared {
+    pub(crate) hub: mpsc::Sender<ToHub>,
+    pub(crate) limits: Limits,
+    max_sessions: usize,
+    last_session: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn next_session(&self) -> SessionId {
+        SessionId(self.last_session.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// How many connections a listener holds at once, those before their handshake included.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn max_connections(&self) -> usize {
+        self.max_sessions.saturating_add(64).min(tokio::sync::Semaphore::MAX_PERMITS)
+    }
+}
+
+/// A running server. When it is dropped the server shuts down by itself, as far as its runtime lets it.
+pub struct Server {
+    shared: Arc<Shared>,
+    #[cfg(feature = "simulated")]
+    simulation: Option<frisson_hardware::simulated::Simulation>,
+}
+
+/// Why a server could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A tokio runtime is needed.
+    #[error("a server is started from within a tokio runtime")]
+    NoRuntime,
+    /// The simulated devices do not go together.
+    #[cfg(feature = "simulated")]
+    #[error("simulated devices: {0}")]
+    Simulation(#[from] frisson_hardware::simulated::SimulationError),
+}
+
+/// Why a server does not listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Something else listens there.
+    #[error("{address} is in use by another program")]
+    InUse {
+        /// The address.
+        address: String,
+    },
+    /// The system does not let this user listen there.
+    #[error("{address} is not open to this user; ports below 1024 and other users' folders usually are not")]
+    NotPermitted {
+        /// The address.
+        address: String,
+    },
+    /// This machine has no such address, or there is no such folder.
+    #[error("{address} does not exist on this machine")]
+    NoSuchAddress {
+        /// The address.
+        address: String,
+    },
+    /// Anything else.
+    #[error("cannot listen on {address}: {source}")]
+    Failed {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server has been shut down.
+    #[error(transparent)]
+    ServerGone(#[from] ServerGone),
+}
+
+/// The server has been shut down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server has been shut down")]
+pub struct ServerGone;
+
+/// How a shutdown ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The names of devices that may still run: their stop could not be written in time.
+    pub unstopped: Vec<String>,
+}
+
+impl Stopped {
+    /// Whether every device was stopped.
+    pub fn is_complete(&self) -> bool {
+        self.unstopped.is_empty()
+    }
+}
+
+impl Builder {
+    /// What the server calls itself. Default: `Frisson`.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.server_name = name.into();
+        self
+    }
+
+    /// The longest time between two pings of a client, in whole milliseconds; zero, the default, is no limit. Many published clients never ping (`wire.md` section 3).
+    #[must_use]
+    pub fn max_ping_time(mut self, time: Duration) -> Self {
+        self.config.max_ping_time = time;
+        self
+    }
+
+    /// How long a connection may take to complete its handshake. Default: 10 s.
+    #[must_use]
+    pub fn handshake_timeout(mut self, time: Duration) -> Self {
+        self.config.handshake_timeout = time;
+        self.limits.handshake_timeout = time;
+        self
+    }
+
+    /// How many clients may be connected at once. Default: 256.
+    #[must_use]
+    pub fn max_clients(mut self, count: usize) -> Self {
+        self.config.max_sessions = count;
+        self
+    }
+
+    /// Whether the first client to drive an output keeps it until it is stopped or the client leaves. Default: no, the last command wins.
+    #[must_use]
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.config.exclusive = exclusive;
+        self
+    }
+
+    /// The largest frame taken from a client, in bytes. Default: 1 MiB.
+    #[cfg(any(feature = "websocket", all(unix, feature = "unix")))]
+    #[must_use]
+    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_frame = bytes;
+        self
+    }
+
+    /// How long a WebSocket peer may be silent: it is probed after half of this and dropped after all of it. Default: 10 s.
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn silence_limit(mut self, time: Duration) -> Self {
+        self.limits.silence_limit = time;
+        self.limits.probe_after = time / 2;
+        self
+    }
+
+    /// How long a client may leave what it is sent unread before it is dropped. Default: 5 s.
+    #[cfg(any(feature = "websocket", all(unix, feature = "unix")))]
+    #[must_use]
+    pub fn write_limit(mut self, time: Duration) -> Self {
+        self.limits.write_limit = time;
+        self
+    }
+
+    /// The devices that the server knows. Default: [`Catalogue::built_in`].
+    #[must_use]
+    pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// A bus to find devices on.
+    #[must_use]
+    pub fn scanner(mut self, scanner: impl Scanner + 'static) -> Self {
+        self.scanners.push(Box::new(scanner));
+        self
+    }
+
+    /// Simulated devices, which are there from the start.
+    #[cfg(feature = "simulated")]
+    #[must_use]
+    pub fn simulate(mut self, list: crate::SimulatedList) -> Self {
+        self.simulated = Some(list);
+        self
+    }
+
+    /// Starts the server on the current tokio runtime.
+    ///
+    /// # Errors
+    /// There is no runtime, or the simulated devices do not go together.
+    pub fn start(self) -> Result<Server, StartError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        #[cfg_attr(not(feature = "simulated"), allow(unused_mut))]
+        let mut scanners = self.scanners;
+        #[cfg(feature = "simulated")]
+        let simulation = match self.simulated {
+            Some(list) => {
+                let seed = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .map_or(0, |since| u64::from(since.subsec_nanos()));
+                let (bus, simulation) = frisson_hardware::simulated::SimulatedBus::new(list.hardware(), seed)?;
+                scanners.push(Box::new(bus));
+                Some(simulation)
+            }
+            None => None,
+        };
+        let (hub, inputs) = mpsc::channel(HUB_QUEUE);
+        let max_sessions = self.config.max_sessions;
+        let mut machine = hub_task::Task::new(Hub::new(self.config), hub.downgrade());
+        for (number, scanner) in (0..).zip(scanners) {
+            let id = ScannerId(number);
+            let (wishes, receiver) = mpsc::unbounded_channel();
+            machine.add_scanner(id, wishes);
+            let span = tracing::info_span!("bus", name = %scanner.bus());
+            let task = discovery::run(id, scanner, self.catalogue.clone(), receiver, hub.clone());
+            runtime.spawn(task.instrument(span));
+        }
+        runtime.spawn(machine.run(inputs));
+        let shared = Shared { hub, limits: self.limits, max_sessions, last_session: AtomicU64::new(0) };
+        Ok(Server {
+            shared: Arc::new(shared),
+            #[cfg(feature = "simulated")]
+            simulation,
+        })
+    }
+}
+
+impl Server {
+    /// A server with the defaults, to be adjusted.
+    pub fn builder() -> Builder {
+        Builder {
+            config: Config {
+                server_name: "Frisson".to_owned(),
+                max_ping_time: Duration::ZERO,
+                handshake_timeout: Duration::from_secs(10),
+                max_sessions: 256,
+                exclusive: false,
+            },
+            limits: Limits {
+                max_frame: frame::MAX_FRAME_BYTES,
+                probe_after: Duration::from_secs(5),
+                silence_limit: Duration::from_secs(10),
+                write_limit: Duration::from_secs(5),
+                handshake_timeout: Duration::from_secs(10),
+            },
+            catalogue: Catalogue::built_in(),
+            scanners: Vec::new(),
+            #[cfg(feature = "simulated")]
+            simulated: None,
+        }
+    }
+
+    /// Lets clients connect over WebSocket at this address; port 0 is one that the system chooses. Gives the address in use. Plain HTTP requests are told
+    /// what is here.
+    ///
+    /// There is no access control yet: whoever reaches the address can drive the devices. Keep to loopback addresses.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the server has been shut down.
+    ///
+    /// # Cancel safety
+    /// Nothing has happened when the future is dropped.
+    #[cfg(feature = "websocket")]
+    pub async fn listen(&self, address: SocketAddr) -> Result<SocketAddr, ListenError> {
+        self.listen_with(address, Arc::new(crate::listener::default_http)).await
+    }
+
+    /// The same as [`Server::listen`], with plain HTTP requests being answered by `http`.
+    ///
+    /// # Errors
+    /// As [`Server::listen`].
+    ///
+    /// # Cancel safety
+    /// As [`Server::listen`].
+    #[cfg(feature = "websocket")]
+    pub async fn listen_with(&self, address: SocketAddr, http: crate::HttpHandler) -> Result<SocketAddr, ListenError> {
+        self.open_port(address, crate::listener::Secure::No, http).await
+    }
+
+    /// The same as [`Server::listen_with`] over TLS (`wss://`).
+    ///
+    /// # Errors
+    /// As [`Server::listen`].
+    ///
+    /// # Cancel safety
+    /// As [`Server::listen`].
+    #[cfg(feature = "tls")]
+    pub async fn listen_tls(
+        &self,
+        address: SocketAddr,
+        http: crate::HttpHandler,
+        config: Arc<tokio_rustls::rustls::ServerConfig>,
+    ) -> Result<SocketAddr, ListenError> {
+        self.open_port(address, crate::listener::Secure::Tls(config.into()), http).await
+    }
+
+    #[cfg(feature = "websocket")]
+    async fn open_port(
+        &self,
+        address: SocketAddr,
+        secure: crate::listener::Secure,
+        http: crate::HttpHandler,
+    ) -> Result<SocketAddr, ListenError> {
+        if self.shared.hub.is_closed() {
+            return Err(ServerGone.into());
+        }
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|error| crate::listener::bind_error(address, error))?;
+        let bound = listener.local_addr().map_err(|error| crate::listener::bind_error(address, error))?;
+        tokio::spawn(crate::listener::run(listener, secure, http, Arc::clone(&self.shared)));
+        Ok(bound)
+    }
+
+    /// Lets clients of this user connect over a Unix domain socket, one frame a line. A socket file that nobody serves any more is replaced.
+    ///
+    /// # Errors
+    /// The socket cannot be made, or the server has been shut down.
+    ///
+    /// # Cancel safety
+    /// Nothing has happened when the future is dropped.
+    #[cfg(all(unix, feature = "unix"))]
+    pub async fn listen_unix(&self, path: impl AsRef<std::path::Path>) -> Result<(), ListenError> {
+        if self.shared.hub.is_closed() {
+            return Err(ServerGone.into());
+        }
+        let (listener, file) = crate::unix::bind(path.as_ref()).await?;
+        tokio::spawn(crate::unix::run(listener, file, Arc::clone(&self.shared)));
+        Ok(())
+    }
+
+    /// Takes in a client in the same process.
+    ///
+    /// # Errors
+    /// The server has been shut down.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped no client was taken in.
+    pub async fn attach(&self) -> Result<Attached, ServerGone> {
+        Attached::open(&self.shared).await
+    }
+
+    /// Something to take in clients in the same process with where the server itself is out of reach.
+    pub fn door(&self) -> Door {
+        Door::to(&self.shared)
+    }
+
+    /// What the server is doing.
+    ///
+    /// # Errors
+    /// The server has been shut down.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at any time.
+    pub async fn status(&self) -> Result<Status, ServerGone> {
+        status(&self.shared.hub).await
+    }
+
+    /// Resolves when the server has ended without being asked to: a fault of its own. Its devices have been told to stop then.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at any time.
+    pub async fn ended(&self) {
+        self.shared.hub.closed().await;
+    }
+
+    /// Something to ask for the status with where the server itself is out of reach.
+    pub fn observer(&self) -> Observer {
+        Observer(self.shared.hub.clone().downgrade())
+    }
+
+    /// Stops every device at once and refuses commands until [`Server::release`].
+    ///
+    /// # Errors
+    /// The server has been shut down; its devices were stopped then.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped before its end nothing may have been stopped.
+    pub async fn emergency_stop(&self) -> Result<(), ServerGone> {
+        self.shared.hub.send(ToHub::EmergencyStop).await.map_err(|_| ServerGone)
+    }
+
+    /// Takes commands again after [`Server::emergency_stop`]. Nothing starts by itself.
+    ///
+    /// # Errors
+    /// The server has been shut down.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped before its end nothing may have been released.
+    pub async fn release(&self) -> Result<(), ServerGone> {
+        self.shared.hub.send(ToHub::Release).await.map_err(|_| ServerGone)
+    }
+
+    /// What the simulated devices are doing, and the means to drop them and to bring them back.
+    #[cfg(feature = "simulated")]
+    pub fn simulation(&self) -> Option<&frisson_hardware::simulated::Simulation> {
+        self.simulation.as_ref()
+    }
+
+    /// Stops every device, closes the links, then ends the sessions. Takes at most about 2 s.
+    ///
+    /// # Cancel safety
+    /// The shutdown goes on when the future is dropped.
+    pub async fn shutdown(self) -> Stopped {
+        let (answer, stopped) = oneshot::channel();
+        let unstopped = match self.shared.hub.send(ToHub::Shutdown(answer)).await {
+            Ok(()) => tokio::time::timeout(SHUTDOWN_TIMEOUT + Duration::from_secs(1), stopped).await,
+            Err(_) => return Stopped { unstopped: Vec::new() },
+        };
+        match unstopped {
+            Ok(Ok(unstopped)) => Stopped { unstopped },
+            _ => Stopped { unstopped: vec!["all devices: the server did not answer".to_owned()] },
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let (answer, _) = oneshot::channel();
+        crate::messages::send_surely(&self.shared.hub, ToHub::Shutdown(answer));
+    }
+}
+
+/// Asks a server for its status without keeping it alive.
+#[derive(Debug, Clone)]
+pub struct Observer(mpsc::WeakSender<ToHub>);
+
+impl Observer {
+    /// What the server is doing.
+    ///
+    /// # Errors
+    /// The server has been shut down.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at any time.
+    pub async fn status(&self) -> Result<Status, ServerGone> {
+        let hub = self.0.upgrade().ok_or(ServerGone)?;
+        status(&hub).await
+    }
+}
+
+async fn status(hub: &mpsc::Sender<ToHub>) -> Result<Status, ServerGone> {
+    let (answer, status) = oneshot::channel();
+    hub.send(ToHub::Status(answer)).await.map_err(|_| ServerGone)?;
+    status.await.map_err(|_| ServerGone)
+}
