@@ -1,0 +1,44 @@
+//! `frisson`: a Buttplug server that a person starts once and forgets.
+
+mod cli;
+mod completions;
+mod connect;
+mod exit;
+mod http;
+mod logging;
+mod port_owner;
+mod serve;
+mod signals;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for; everything else is wrong usage.
+            let code = if error.use_stderr() { exit::USAGE } else { exit::ASKED };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Serve(options) => serve::run(options),
+        Command::Connect(options) => connect::run(options),
+        Command::Completions { shell } => completions::run(shell),
+    };
+    match result {
+        Ok(()) => ExitCode::from(exit::ASKED),
+        Err(error) => {
+            // What others said may be in it, and is no business of the terminal's; and who closed it is not told.
+            let text = error.to_string().replace(|letter: char| letter.is_control(), " ");
+            let _ = writeln!(std::io::stderr(), "frisson: {text}");
+            ExitCode::from(error.code())
+        }
+    }
+}

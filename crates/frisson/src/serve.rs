@@ -1,0 +1,174 @@
+//! `frisson serve`: runs the server until it is asked to stop.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use frisson_server::{ListenError, Server};
+use tracing::{info, warn};
+
+use crate::cli::{DEFAULT_PORT, Listen, Serve};
+use crate::exit::Failure;
+use crate::signals::Signals;
+use crate::{http, logging, port_owner};
+
+/// How long the start-up lines wait for simulated devices.
+const DEVICES_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long devices have to stop after the server itself has failed.
+const FAILED_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs the server.
+pub(crate) fn run(options: Serve) -> Result<(), Failure> {
+    let mut listen = options.listen.iter().filter(|listen| !listen.lets_the_system_choose());
+    while let Some(one) = listen.next() {
+        if listen.clone().any(|other| other == one) {
+            return Err(Failure::Usage(format!("--listen names {one} twice")));
+        }
+    }
+    let _flush = logging::init(options.log, options.log_format)
+        .map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
+    // One thread: the work per message is far less than a hop between threads.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("the runtime cannot be started: {error}")))?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Serve) -> Result<(), Failure> {
+    // Before anything else: from here on a signal never leaves a device running.
+    let mut signals =
+        Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
+    let mut builder = Server::builder()
+        .name(&options.name)
+        .max_ping_time(Duration::from_millis(options.max_ping_time.into()));
+    let simulated = options.simulate.as_ref().map(|list| list.0.len());
+    if let Some(list) = options.simulate {
+        builder = builder.simulate(list.0);
+    }
+    let server = builder.start().map_err(|error| Failure::Failed(error.to_string()))?;
+
+    let addresses = listen(&server, &options.listen).await?;
+    say(format_args!("Frisson {} serves clients at", env!("CARGO_PKG_VERSION")));
+    for address in &addresses {
+        say(format_args!("  {address}"));
+    }
+    match simulated {
+        Some(count) => say_devices(&server, count).await,
+        None => say(format_args!("No devices are in use; --simulate starts simulated ones.")),
+    }
+    say(format_args!("Stop with Ctrl-C."));
+
+    let asked = tokio::select! {
+        signal = signals.next() => {
+            info!("asked to stop by {signal}");
+            true
+        }
+        () = server.ended() => false,
+    };
+    if !asked {
+        // Devices stop by themselves when the server is gone, but not when the program is.
+        let _ = tokio::time::timeout(FAILED_TIMEOUT, all_tasks_ended()).await;
+        return Err(Failure::Failed("the server has ended unexpectedly; the log tells more".to_owned()));
+    }
+    let stopped = tokio::select! {
+        stopped = server.shutdown() => stopped,
+        signal = signals.next() => {
+            return Err(Failure::Failed(format!("{signal} again: leaving without waiting for devices to stop")));
+        }
+    };
+    if stopped.is_complete() {
+        info!("all devices stopped");
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "these devices could not be stopped and may still run: {}",
+        stopped.unstopped.join(", ")
+    )))
+}
+
+async fn all_tasks_ended() {
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Opens every place that clients connect to. Without any given, both loopback addresses.
+async fn listen(server: &Server, wanted: &[Listen]) -> Result<Vec<Listen>, Failure> {
+    let mut addresses = Vec::new();
+    if wanted.is_empty() {
+        addresses.push(open(server, &Listen::Tcp((Ipv4Addr::LOCALHOST, DEFAULT_PORT).into())).await?);
+        match open(server, &Listen::Tcp((Ipv6Addr::LOCALHOST, DEFAULT_PORT).into())).await {
+            Ok(address) => addresses.push(address),
+            Err(Failure::Taken(reason)) => return Err(Failure::Taken(reason)),
+            // A machine without IPv6 is not a fault.
+            Err(failure) => warn!("only IPv4: {failure}"),
+        }
+    }
+    for listen in wanted {
+        addresses.push(open(server, listen).await?);
+    }
+    Ok(addresses)
+}
+
+async fn open(server: &Server, listen: &Listen) -> Result<Listen, Failure> {
+    match listen {
+        Listen::Tcp(address) => match server.listen_with(*address, http::handler(server.observer())).await {
+            Ok(bound) => Ok(Listen::Tcp(bound)),
+            Err(ListenError::InUse { .. }) => Err(Failure::Taken(taken(*address))),
+            Err(error) => Err(Failure::Usage(format!("{error}; choose another with --listen"))),
+        },
+        #[cfg(unix)]
+        Listen::Unix(path) => match server.listen_unix(path).await {
+            Ok(()) => Ok(listen.clone()),
+            Err(error @ ListenError::InUse { .. }) => Err(Failure::Taken(format!(
+                "{error}; stop it, or choose another path with --listen unix:PATH"
+            ))),
+            Err(error) => Err(Failure::Usage(format!("{error}; choose another with --listen"))),
+        },
+        #[cfg(not(unix))]
+        Listen::Unix(_) => Err(Failure::Usage("this system has no Unix domain sockets".to_owned())),
+    }
+}
+
+fn taken(address: SocketAddr) -> String {
+    let by = port_owner::of(address).map_or_else(|| "another program".to_owned(), |owner| owner.to_string());
+    format!(
+        "{address} is in use by {by}; stop it, or choose another port with --listen {}:PORT",
+        address.ip()
+    )
+}
+
+async fn say_devices(server: &Server, count: usize) {
+    let ready = async {
+        loop {
+            match server.status().await {
+                Ok(status) if status.devices.len() < count => {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                status => return status.ok(),
+            }
+        }
+    };
+    let devices = match tokio::time::timeout(DEVICES_TIMEOUT, ready).await {
+        Ok(Some(status)) => status.devices,
+        _ => return say(format_args!("{count} simulated devices are being set up.")),
+    };
+    match count {
+        1 => say(format_args!("1 simulated device is connected:")),
+        _ => say(format_args!("{count} simulated devices are connected:")),
+    }
+    const SHOWN: usize = 20;
+    for profile in devices.iter().take(SHOWN) {
+        say(format_args!("  {:>2}  {}", profile.device().index, profile.device().name));
+    }
+    if devices.len() > SHOWN {
+        say(format_args!("  and {} more", devices.len() - SHOWN));
+    }
+}
+
+/// A line on standard output. Nobody may be there to read it: that is no reason to end.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
