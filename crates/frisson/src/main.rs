@@ -11,6 +11,7 @@ mod serve;
 mod signals;
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,17 +28,19 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let result = match cli.command {
+    let run = || match cli.command {
         Command::Serve(options) => serve::run(options),
         Command::Connect(options) => connect::run(options),
         Command::Completions { shell } => completions::run(shell),
     };
-    match result {
-        Ok(()) => ExitCode::from(exit::ASKED),
-        Err(error) => {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => ExitCode::from(exit::ASKED),
+        // The panic has told of itself.
+        Err(_) => ExitCode::from(exit::FAILED),
+        Ok(Err(error)) => {
             // What others said may be in it, and is no business of the terminal's; and who closed it is not told.
             let text = error.to_string().replace(|letter: char| letter.is_control(), " ");
-            let _ = writeln!(std::io::stderr(), "frisson: {text}");
+            let _ = std::io::stderr().write_all(format!("frisson: {text}\n").as_bytes());
             ExitCode::from(error.code())
         }
     }

@@ -1,5 +1,5 @@
 use frisson_wire::{Feature, Range, RssiSpelling};
-use ratatui::crossterm::event::{KeyCode, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
 

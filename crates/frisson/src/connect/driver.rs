@@ -9,8 +9,8 @@ use std::time::Duration;
 use frisson_client::{Client, Device, Error, Event, Feature, Reading, Steps};
 use tokio::sync::mpsc;
 
-use crate::connect::app::{Heard, What, Wish};
 use crate::connect::device::InputId;
+use crate::connect::messages::{Heard, What, Wish};
 
 type Answer = Result<Option<i64>, String>;
 type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;

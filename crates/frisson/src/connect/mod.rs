@@ -4,6 +4,7 @@ mod app;
 mod device;
 mod driver;
 mod keys;
+mod messages;
 mod terminal;
 mod view;
 
@@ -15,8 +16,9 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::cli::Connect;
-use crate::connect::app::{App, Heard, What};
+use crate::connect::app::App;
 use crate::connect::driver::Driver;
+use crate::connect::messages::{Heard, What};
 use crate::connect::terminal::{Terminal, Told};
 use crate::exit::Failure;
 use crate::signals::Signals;

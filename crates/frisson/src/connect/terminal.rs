@@ -2,6 +2,7 @@
 //! neither a stop nor the end of the program.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ use crate::connect::view;
 const FRAME: Duration = Duration::from_millis(16);
 /// How long the terminal may take to be put back in order.
 const RESTORE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Whether there is something to be restored.
+static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
 /// What the terminal tells.
 #[derive(Debug)]
@@ -52,6 +56,7 @@ impl Terminal {
             previous(info);
         }));
         enable_raw_mode()?;
+        IS_OPEN.store(true, Ordering::Relaxed);
         // Text that is pasted must not be taken for keys.
         if let Err(error) =
             execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Clear(ClearType::All))
@@ -136,8 +141,11 @@ fn paint(pictures: std_mpsc::Receiver<App>, teller: Teller) {
     }
 }
 
-/// Puts the terminal back in order, as far as it can be.
+/// Puts the terminal back in order, as far as it can be, and only once: what is printed afterwards is left alone.
 fn restore() {
+    if !IS_OPEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let _ = disable_raw_mode();
     let mut output = io::stdout();
     let _ = execute!(output, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);

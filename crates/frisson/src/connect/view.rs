@@ -86,12 +86,21 @@ fn devices(app: &App, area: Rect, buffer: &mut Buffer) {
         .iter()
         .position(|row| matches!(row, Row::Output(output) if Some(output.id) == app.selected))
         .unwrap_or(0);
+    let has_durations = app.outputs().any(|output| output.durations.is_some());
     let offset = offset(app, rows.len(), selected, area.height.into());
     for (row, line) in rows.iter().skip(offset).zip(area.rows()) {
         match row {
             Row::Device(device) => device_line(device, line, buffer),
             Row::Output(output) => {
-                output_line(output, Some(output.id) == app.selected, app.link == Link::Up, line, buffer);
+                let style = match (&app.link, Some(output.id) == app.selected) {
+                    (Link::Down { .. }, _) => Style::new().dim(),
+                    (Link::Up, true) => Style::new().bold(),
+                    (Link::Up, false) => Style::new(),
+                };
+                if Some(output.id) == app.selected {
+                    buffer.set_stringn(line.x, line.y, "    ▸", line.width.into(), style.cyan());
+                }
+                output_line(output, style, has_durations, line, buffer);
             }
         }
     }
@@ -168,29 +177,21 @@ fn sparks(input: &Input) -> String {
     input.values.iter().map(column).collect()
 }
 
-fn output_line(output: &Output, is_selected: bool, is_live: bool, area: Rect, buffer: &mut Buffer) {
+fn output_line(output: &Output, style: Style, has_durations: bool, area: Rect, buffer: &mut Buffer) {
     let is_wide = area.width >= WIDE;
-    let [marker, kind, description, bar_area, percent, steps, duration] = Layout::horizontal([
+    let [_, kind, description, bar_area, percent, steps, duration] = Layout::horizontal([
         Constraint::Length(6),
         Constraint::Length(16),
         Constraint::Length(if is_wide { 18 } else { 0 }),
         Constraint::Fill(1),
         Constraint::Length(8),
         Constraint::Length(if is_wide { 12 } else { 0 }),
-        Constraint::Length(10),
+        Constraint::Length(if has_durations { 10 } else { 0 }),
     ])
     .areas(area);
-    let style = match (is_live, is_selected) {
-        (false, _) => Style::new().dim(),
-        (true, true) => Style::new().bold(),
-        (true, false) => Style::new(),
-    };
     let mut put = |area: Rect, text: &str, style: Style| {
         buffer.set_stringn(area.x, area.y, text, area.width.into(), style);
     };
-    if is_selected {
-        put(marker, "    ▸", style.cyan());
-    }
     put(kind, kind_name(output.id.kind), style);
     put(description, &output.description, style.dim());
     let fraction = output.fraction();
@@ -279,11 +280,14 @@ fn hints_line(app: &App) -> Line<'static> {
 }
 
 fn stop_bar(app: &App, area: Rect, buffer: &mut Buffer) {
+    // Reversed, so that it is a bar also where there are no colours (NO_COLOR).
+    let stop = Style::new().red().on_white().reversed().bold();
     let (text, style) = match (&app.link, app.is_leaving) {
-        (_, true) => ("Stopping …", Style::new().white().on_red().bold()),
-        (Link::Up, false) => ("SPACE  stops everything", Style::new().white().on_red().bold()),
+        (_, true) => ("Stopping …", stop),
+        (Link::Up, false) => ("SPACE  stops everything", stop),
         (Link::Down { .. }, false) => {
-            ("Not connected: the server stops what was driven here", Style::new().black().on_yellow())
+            let style = Style::new().yellow().on_black().reversed();
+            ("Not connected: nothing is driven from here", style)
         }
     };
     buffer.set_style(area, style);

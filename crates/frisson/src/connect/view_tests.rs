@@ -6,8 +6,8 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::connect::app::Heard;
 use crate::connect::device::InputId;
+use crate::connect::messages::Heard;
 
 fn output(kind: OutputKind, min: i32, max: i32) -> frisson_wire::Output {
     let duration =
@@ -106,10 +106,10 @@ fn a_direction_goes_to_either_side_of_the_middle() {
     let mut app = app([turner]);
     press(&mut app, "5");
     let row = &picture(&app, 100, 10)[3];
-    assert!(row.contains(" ──────────────┃━━━━━━━───────    50 %"), "{row}");
+    assert!(row.contains(" ───────────────────┃━━━━━━━━━━─────────    50 %"), "{row}");
     press(&mut app, "r");
     let row = &picture(&app, 100, 10)[3];
-    assert!(row.contains(" ───────━━━━━━━┃──────────────   -50 %"), "{row}");
+    assert!(row.contains(" ─────────━━━━━━━━━━┃───────────────────   -50 %"), "{row}");
 }
 
 #[test]
@@ -134,7 +134,9 @@ fn a_tall_terminal_has_a_tall_stop_bar() {
     let Ok(mut terminal) = Terminal::new(TestBackend::new(80, 24));
     let Ok(_) = terminal.draw(|frame| draw(&app([]), frame));
     for row in 21..24 {
-        assert_eq!(terminal.backend().buffer().cell((0, row)).expect("inside").bg, Color::Red);
+        let cell = terminal.backend().buffer().cell((0, row)).expect("inside");
+        assert_eq!(cell.fg, Color::Red);
+        assert!(cell.modifier.contains(Modifier::REVERSED), "a bar also without colours");
     }
     assert!(picture(&app([]), 80, 24)[22].contains("SPACE  stops everything"));
 }
@@ -159,7 +161,7 @@ fn a_lost_connection_is_seen_with_the_time_to_the_next_attempt() {
         lines[0],
         " Frisson  ws://localhost:12345 · not connected, attempt 3 in 4 s (the connection broke)"
     );
-    assert!(lines[11].contains("Not connected: the server stops what was driven here"));
+    assert!(lines[11].contains("Not connected: nothing is driven from here"));
     app.handle(app.now + Duration::from_secs(4), Heard::Tick);
     assert!(picture(&app, 100, 12)[0].contains("attempt 3 …"));
 }
