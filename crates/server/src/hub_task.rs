@@ -133,7 +133,9 @@ impl Task {
                     self.carry_out();
                 }
             }
-            ToHub::Request(session, id, request) => self.hub.handle(now, Input::Request(session, id, request)),
+            ToHub::Request(session, id, request) => {
+                self.hub.handle(now, Input::Request(session, id, request))
+            }
             ToHub::Device(device, report) => self.hub.handle(now, Input::Device(device, report)),
             ToHub::Credit(device, count) => self.hub.handle(now, Input::Credit(device, count)),
             ToHub::Connected(session, outbox) => {
@@ -141,7 +143,8 @@ impl Task {
                     Outbox::Frames(..) => Peer::Frames,
                     Outbox::Values(..) => Peer::Values,
                 };
-                self.sessions.insert(session, Peering { outbox, delivery: Delivery::default(), is_touched: false });
+                self.sessions
+                    .insert(session, Peering { outbox, delivery: Delivery::default(), is_touched: false });
                 self.hub.handle(now, Input::Connected(session, peer));
             }
             ToHub::Disconnected(session) => {
@@ -219,7 +222,9 @@ impl Task {
     }
 
     fn message(&mut self, session: SessionId, message: Message) {
-        let Some(Peering { outbox: Outbox::Values(messages), .. }) = self.sessions.get(&session) else { return };
+        let Some(Peering { outbox: Outbox::Values(messages), .. }) = self.sessions.get(&session) else {
+            return;
+        };
         let is_reading = matches!(message, Message::Event(Event::Reading(_)));
         if is_reading && messages.capacity() < messages.max_capacity() / 2 {
             return;
@@ -289,7 +294,9 @@ impl Task {
         self.devices.insert(device, commands);
         self.hub.handle(now, Input::DeviceOpened { device, address: &address, gap });
         let span = info_span!("device", name = sighting.name, protocol = found.protocol());
-        tokio::spawn(device_task::run(device, port, found.program(), settings, receiver, hub).instrument(span));
+        tokio::spawn(
+            device_task::run(device, port, found.program(), settings, receiver, hub).instrument(span),
+        );
     }
 }
 
@@ -297,7 +304,9 @@ fn log(note: &Note) {
     match note {
         Note::DeviceRefused(..) | Note::WriteFailed(..) => warn!("{note}"),
         Note::EmergencyStop(true) => error!("{note}"),
-        Note::SessionOpened(session, ..) | Note::SessionEnded(session, _) => info!(session = session.0, "{note}"),
+        Note::SessionOpened(session, ..) | Note::SessionEnded(session, _) => {
+            info!(session = session.0, "{note}")
+        }
         _ => info!("{note}"),
     }
 }

@@ -31,7 +31,8 @@ pub type HttpRequest = Request<Incoming>;
 /// The answer to one.
 pub type HttpResponse = Response<Full<Bytes>>;
 /// Answers plain HTTP requests on the port that clients use.
-pub type HttpHandler = Arc<dyn Fn(HttpRequest) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync>;
+pub type HttpHandler =
+    Arc<dyn Fn(HttpRequest) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync>;
 
 /// How long to wait after the system could not give another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -51,7 +52,8 @@ pub(crate) async fn run(listener: TcpListener, secure: Secure, http: HttpHandler
                     continue;
                 };
                 let _ = stream.set_nodelay(true);
-                let connection = connection(stream, secure.clone(), Arc::clone(&http), Arc::clone(&shared), place);
+                let connection =
+                    connection(stream, secure.clone(), Arc::clone(&http), Arc::clone(&shared), place);
                 tokio::spawn(connection.instrument(info_span!("connection", %peer)));
             }
             Err(error) => {
@@ -148,7 +150,9 @@ where
 pub fn plain(status: StatusCode, text: impl Into<String>) -> HttpResponse {
     let mut response = Response::new(Full::from(text.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -181,7 +185,9 @@ fn upgrade(request: &HttpRequest) -> Upgrade {
         return Upgrade::Bad("an upgrade to WebSocket is a GET with the header Connection: Upgrade\n");
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Upgrade::Bad("this server speaks version 13 of WebSocket: the header Sec-WebSocket-Version is missing or different\n");
+        return Upgrade::Bad(
+            "this server speaks version 13 of WebSocket: the header Sec-WebSocket-Version is missing or different\n",
+        );
     }
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
         return Upgrade::Bad("the header Sec-WebSocket-Key is missing\n");
@@ -207,7 +213,11 @@ struct Prefixed<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.prefix.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }

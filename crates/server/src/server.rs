@@ -223,7 +223,8 @@ impl Builder {
                 let seed = std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
                     .map_or(0, |since| u64::from(since.subsec_nanos()));
-                let (bus, simulation) = frisson_hardware::simulated::SimulatedBus::new(list.hardware(), seed)?;
+                let (bus, simulation) =
+                    frisson_hardware::simulated::SimulatedBus::new(list.hardware(), seed)?;
                 scanners.push(Box::new(bus));
                 Some(simulation)
             }
@@ -298,7 +299,11 @@ impl Server {
     /// # Cancel safety
     /// As [`Server::listen`].
     #[cfg(feature = "websocket")]
-    pub async fn listen_with(&self, address: SocketAddr, http: crate::HttpHandler) -> Result<SocketAddr, ListenError> {
+    pub async fn listen_with(
+        &self,
+        address: SocketAddr,
+        http: crate::HttpHandler,
+    ) -> Result<SocketAddr, ListenError> {
         self.open_port(address, crate::listener::Secure::No, http).await
     }
 

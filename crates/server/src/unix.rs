@@ -1,9 +1,10 @@
 //! Clients over a Unix domain socket: one frame a line.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use frisson_engine::hub::SessionId;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -25,30 +26,48 @@ impl Drop for SocketFile {
     }
 }
 
-/// Opens a socket that only this user can reach. A file that a server left behind is replaced; one that is in use is not.
+/// Opens a socket that only this user can reach. A socket that a server left behind is replaced; one that is in use is not, nor any other file.
 pub(crate) async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
     let address = format!("unix:{}", path.display());
-    let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+    let listener = match bind_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // Whoever connects to a file of another kind is refused as well.
+            let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
             match UnixStream::connect(path).await {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)
-                    .and_then(|()| UnixListener::bind(path)),
+                Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path).and_then(|()| bind_new(path))
+                }
                 _ => return Err(ListenError::InUse { address }),
             }
         }
         bound => bound,
     };
-    let listener = listener
-        .and_then(|listener| {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-            Ok(listener)
-        })
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied => ListenError::NotPermitted { address: address.clone() },
-            io::ErrorKind::NotFound => ListenError::NoSuchAddress { address: address.clone() },
-            _ => ListenError::Failed { address: address.clone(), source: error },
-        })?;
+    let listener = listener.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => ListenError::NotPermitted { address: address.clone() },
+        io::ErrorKind::NotFound => ListenError::NoSuchAddress { address: address.clone() },
+        io::ErrorKind::AlreadyExists => ListenError::InUse { address: address.clone() },
+        _ => ListenError::Failed { address: address.clone(), source: error },
+    })?;
     Ok((listener, SocketFile(path.to_owned())))
+}
+
+/// Opens a socket where there is no file. It is made in a folder that only this user can enter and put in its place when its own rights are
+/// set: at no time can anybody else connect.
+fn bind_new(path: &Path) -> io::Result<UnixListener> {
+    static FOLDERS: AtomicU32 = AtomicU32::new(0);
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+    let folder = parent.join(format!(".{:x}-{number:x}", std::process::id()));
+    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    let made = folder.join("s");
+    let listener = UnixListener::bind(&made).and_then(|listener| {
+        std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::hard_link(&made, path)?;
+        Ok(listener)
+    });
+    let _ = std::fs::remove_file(&made);
+    let _ = std::fs::remove_dir(&folder);
+    listener
 }
 
 /// Accepts clients until the server is gone.
@@ -166,7 +185,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// A line that has been received already.
     fn buffered(&mut self) -> Option<Frame> {
         loop {
-            let end = self.reader.buffer().iter().position(|byte| *byte == b'\n').filter(|end| *end <= self.max)?;
+            let end =
+                self.reader.buffer().iter().position(|byte| *byte == b'\n').filter(|end| *end <= self.max)?;
             self.line.extend_from_slice(self.reader.buffer().get(..end)?);
             self.reader.consume(end + 1);
             if let Some(frame) = self.finish_line() {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use frisson_engine::hub::{Close, SessionId};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, BufWriter};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_websockets::{CloseCode, Config, Limits as WebSocketLimits, Message, ServerBuilder, WebSocketStream};
+use tokio_websockets::{
+    CloseCode, Config, Limits as WebSocketLimits, Message, ServerBuilder, WebSocketStream,
+};
 use tracing::{debug, info};
 
 use crate::messages::{Delivery, Frame, ToHub};
@@ -24,8 +26,8 @@ type Socket<S> = WebSocketStream<BufWriter<S>>;
 enum End {
     /// The peer has closed it, or it broke.
     Peer,
-    /// The peer broke the rules of WebSocket, or sent too large a frame; the library has the fitting close frame ready.
-    Violation,
+    /// The peer broke the rules of WebSocket, or sent too large a frame.
+    Violation(CloseCode),
     /// The hub wants it closed.
     Hub(Close),
     /// Nothing was heard for too long.
@@ -128,7 +130,10 @@ where
             }
             Some(Err(error)) => {
                 info!("closing the connection: {error}");
-                return Some(End::Violation);
+                return Some(End::Violation(match error {
+                    tokio_websockets::Error::PayloadTooLong { .. } => CloseCode::MESSAGE_TOO_BIG,
+                    _ => CloseCode::PROTOCOL_ERROR,
+                }));
             }
             None => return Some(End::Peer),
         }
@@ -141,7 +146,12 @@ where
 }
 
 /// Sends what the hub has handed out, and what it hands out meanwhile, in as few writes as can be.
-async fn deliver<S>(socket: &mut Socket<S>, link: &mut HubLink, first: Delivery, limits: Limits) -> Result<(), End>
+async fn deliver<S>(
+    socket: &mut Socket<S>,
+    link: &mut HubLink,
+    first: Delivery,
+    limits: Limits,
+) -> Result<(), End>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -199,7 +209,11 @@ where
             (1008, "nothing heard for too long".to_owned())
         }
         End::ServerGone => (1001, "the server is shutting down".to_owned()),
-        End::Peer | End::Violation => {
+        End::Violation(code) => {
+            let _ = timeout(CLOSE_TIMEOUT, reject(socket, *code)).await;
+            return;
+        }
+        End::Peer => {
             let _ = timeout(CLOSE_TIMEOUT, socket.close()).await;
             return;
         }
@@ -210,4 +224,19 @@ where
         socket.close().await
     })
     .await;
+}
+
+/// Says why the connection ends to a peer that may be in the middle of a frame. What it still sends is read: were it left, the system would take
+/// the goodbye back.
+async fn reject<S>(socket: &mut Socket<S>, code: CloseCode)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Refused where the library has sent the fitting close frame by itself.
+    let _ = socket.send(Message::close(Some(code), "")).await;
+    let _ = socket.flush().await;
+    let stream = socket.get_mut();
+    let _ = stream.shutdown().await;
+    let mut unwanted = vec![0; WRITE_BUFFER];
+    while stream.read(&mut unwanted).await.is_ok_and(|count| count > 0) {}
 }

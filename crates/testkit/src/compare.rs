@@ -43,7 +43,11 @@ fn differ(expected: &Value, found: &Value) -> Option<(String, String)> {
             here(format!("{} elements, expected {}", array.len(), items.len()))
         }
         // An integer has to be written as one; a fraction may happen to be whole.
-        (Value::Number(number), Value::Number(other)) if number.is_f64() && number.as_f64() == other.as_f64() => None,
+        (Value::Number(number), Value::Number(other))
+            if number.is_f64() && number.as_f64() == other.as_f64() =>
+        {
+            None
+        }
         _ if expected == found => None,
         _ => here(format!("{found}, expected {expected}")),
     }
@@ -64,14 +68,20 @@ mod tests {
     #[test]
     fn a_star_stands_for_any_value_and_for_further_fields() {
         let found = json!([{"Error": {"Id": 1, "ErrorCode": 3, "ErrorMessage": "no"}}]);
-        assert_eq!(difference(&json!([{"Error": {"Id": 1, "ErrorCode": 3, "ErrorMessage": "*"}}]), &found), None);
+        assert_eq!(
+            difference(&json!([{"Error": {"Id": 1, "ErrorCode": 3, "ErrorMessage": "*"}}]), &found),
+            None
+        );
         assert_eq!(difference(&json!([{"Error": {"ErrorCode": 3, "*": "*"}}]), &found), None);
     }
 
     #[test]
     fn the_place_of_a_difference_is_named() {
         let found = json!([{"Ok": {"Id": 2}}]);
-        assert_eq!(difference(&json!([{"Ok": {"Id": 1}}]), &found).as_deref(), Some("[0].Ok.Id: 2, expected 1"));
+        assert_eq!(
+            difference(&json!([{"Ok": {"Id": 1}}]), &found).as_deref(),
+            Some("[0].Ok.Id: 2, expected 1")
+        );
         assert_eq!(difference(&json!([{"Ok": {}}]), &found).as_deref(), Some("[0].Ok: Id is too much"));
         assert_eq!(difference(&json!([{"Error": {}}]), &found).as_deref(), Some("[0]: Error is missing"));
         assert_eq!(difference(&json!([]), &found).as_deref(), Some("1 elements, expected 0"));

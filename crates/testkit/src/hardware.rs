@@ -135,7 +135,12 @@ impl Hardware {
     }
 
     /// Carries out an operation.
-    pub(crate) fn operate(&mut self, at: Duration, order: u64, operation: &Operation) -> Result<Packet, String> {
+    pub(crate) fn operate(
+        &mut self,
+        at: Duration,
+        order: u64,
+        operation: &Operation,
+    ) -> Result<Packet, String> {
         match operation {
             Operation::Write { bytes, .. } => {
                 if count_down(&mut self.faults.fail_writes) {
@@ -157,7 +162,11 @@ impl Hardware {
             Operation::Listen { endpoint, on } => {
                 let input = self.input_at(*endpoint);
                 let input = input.ok_or_else(|| format!("the test device has no endpoint {endpoint}"))?;
-                if *on { self.listening.insert(input) } else { self.listening.remove(&input) };
+                if *on {
+                    self.listening.insert(input)
+                } else {
+                    self.listening.remove(&input)
+                };
                 Ok(Packet::new())
             }
         }
@@ -206,9 +215,11 @@ fn parse_record(bytes: &[u8]) -> Option<Told> {
 
 impl Recorder {
     fn input_at(&self, endpoint: Endpoint) -> Option<(u32, InputKind)> {
-        let inputs = self.0.features.iter().flat_map(|feature| {
-            feature.inputs.iter().map(|input| (feature.index, input.kind))
-        });
+        let inputs = self
+            .0
+            .features
+            .iter()
+            .flat_map(|feature| feature.inputs.iter().map(|input| (feature.index, input.kind)));
         inputs.into_iter().find(|(feature, kind)| endpoint_of(*feature, *kind) == Some(endpoint))
     }
 }

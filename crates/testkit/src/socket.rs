@@ -190,7 +190,11 @@ impl Failure {
     }
 }
 
-async fn play_step(step: &Step, address: &str, clients: &mut BTreeMap<String, Client>) -> Result<(), Failure> {
+async fn play_step(
+    step: &Step,
+    address: &str,
+    clients: &mut BTreeMap<String, Client>,
+) -> Result<(), Failure> {
     let name = match step {
         Step::Send { client, .. }
         | Step::Expect { client, .. }
@@ -211,8 +215,9 @@ async fn play_step(step: &Step, address: &str, clients: &mut BTreeMap<String, Cl
         Step::Send { text, .. } => client.send(text.as_str()).await?,
         Step::Expect { frame, .. } => match timeout(PATIENCE, client.next()).await {
             Ok(Heard::Text(text)) => {
-                let found: Value = serde_json::from_str(&text)
-                    .map_err(|error| Failure::Mismatch(format!("{name} got what is not JSON ({error}): {text}")))?;
+                let found: Value = serde_json::from_str(&text).map_err(|error| {
+                    Failure::Mismatch(format!("{name} got what is not JSON ({error}): {text}"))
+                })?;
                 if let Some(what) = difference(frame, &found) {
                     return Err(Failure::Mismatch(format!("{what}, in what {name} got: {text}")));
                 }
@@ -223,7 +228,11 @@ async fn play_step(step: &Step, address: &str, clients: &mut BTreeMap<String, Cl
         Step::Silence { .. } => silence(name, client).await?,
         Step::Closed { code, .. } => match timeout(PATIENCE, client.next()).await {
             Ok(Heard::Closed(Some(closed))) if closed == *code => {}
-            Ok(heard) => return Err(Failure::Mismatch(format!("{name} heard {heard:?}, expected to be closed with {code}"))),
+            Ok(heard) => {
+                return Err(Failure::Mismatch(format!(
+                    "{name} heard {heard:?}, expected to be closed with {code}"
+                )));
+            }
             Err(_) => return Err(Failure::Mismatch(format!("{name} is not closed"))),
         },
         Step::Cut { .. } => {

@@ -49,7 +49,9 @@ fn every_number_is_held_by_a_test() {
     files(&testkit.join("transcripts"), &mut all);
     for entry in fs::read_dir(crates).expect("crates/") {
         let krate = entry.expect("an entry").path();
-        for folder in ["tests", "src"].map(|folder| krate.join(folder)).iter().filter(|folder| folder.is_dir()) {
+        for folder in
+            ["tests", "src"].map(|folder| krate.join(folder)).iter().filter(|folder| folder.is_dir())
+        {
             files(folder, &mut all);
         }
     }

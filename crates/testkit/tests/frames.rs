@@ -112,7 +112,8 @@ fn a_frame_of_too_many_messages_is_one_error_and_none_of_it_is_done() {
     let mut server = VirtualServer::default();
     server.plug(device("V"));
     server.open("app", Dialect::V4);
-    let command = r#"{"OutputCmd":{"Id":2,"DeviceIndex":0,"FeatureIndex":0,"Command":{"Vibrate":{"Value":9}}}}"#;
+    let command =
+        r#"{"OutputCmd":{"Id":2,"DeviceIndex":0,"FeatureIndex":0,"Command":{"Vibrate":{"Value":9}}}}"#;
     let frames = server.ask("app", &format!("[{}]", [command; 1001].join(",")));
     assert_eq!(frames.iter().map(|frame| error_code(frame)).collect::<Vec<_>>(), [(0, 3)]);
     assert_eq!(server.hardware("V").log().len(), 0);
@@ -148,17 +149,26 @@ fn w_70_fractions_become_steps_as_the_vectors_say() {
         server.plug(TestDevice::new("x", "X").with("", [output(OutputKind::Vibrate, 0, steps)]));
         server.open("one", Dialect::V1);
         server.open("three", Dialect::V3);
-        let vibrate =
-            format!(r#"[{{"VibrateCmd":{{"Id":2,"DeviceIndex":0,"Speeds":[{{"Index":0,"Speed":{fraction}}}]}}}}]"#);
+        let vibrate = format!(
+            r#"[{{"VibrateCmd":{{"Id":2,"DeviceIndex":0,"Speeds":[{{"Index":0,"Speed":{fraction}}}]}}}}]"#
+        );
         assert_eq!(server.ask("one", &vibrate), [r#"[{"Ok":{"Id":2}}]"#]);
-        assert_eq!(server.hardware("x").value(0, OutputKind::Vibrate), value, "{steps} · {fraction}, VibrateCmd");
+        assert_eq!(
+            server.hardware("x").value(0, OutputKind::Vibrate),
+            value,
+            "{steps} · {fraction}, VibrateCmd"
+        );
         let reset = r#"[{"StopDeviceCmd":{"Id":3,"DeviceIndex":0}}]"#;
         assert_eq!(server.ask("three", reset), [r#"[{"Ok":{"Id":3}}]"#]);
         let scalar = format!(
             r#"[{{"ScalarCmd":{{"Id":4,"DeviceIndex":0,"Scalars":[{{"Index":0,"Scalar":{fraction},"ActuatorType":"Vibrate"}}]}}}}]"#
         );
         assert_eq!(server.ask("three", &scalar), [r#"[{"Ok":{"Id":4}}]"#]);
-        assert_eq!(server.hardware("x").value(0, OutputKind::Vibrate), value, "{steps} · {fraction}, ScalarCmd");
+        assert_eq!(
+            server.hardware("x").value(0, OutputKind::Vibrate),
+            value,
+            "{steps} · {fraction}, ScalarCmd"
+        );
     }
     let linear = [(999, "0.3", 299), (100, "0.29", 29), (99, "1", 99), (99, "0", 0)];
     for (steps, fraction, value) in linear {
@@ -176,9 +186,14 @@ fn w_70_fractions_become_steps_as_the_vectors_say() {
 
 #[test]
 fn w_57_the_time_of_a_launch_follows_from_way_and_speed() {
-    for (position, previous, speed, duration) in
-        [(99, 0, 99, 210), (99, 0, 50, 403), (50, 0, 20, 486), (95, 5, 90, 209), (30, 80, 60, 171), (0, 99, 1, 16582)]
-    {
+    for (position, previous, speed, duration) in [
+        (99, 0, 99, 210),
+        (99, 0, 50, 403),
+        (50, 0, 20, 486),
+        (95, 5, 90, 209),
+        (30, 80, 60, 171),
+        (0, 99, 1, 16582),
+    ] {
         for dialect in [Dialect::V0, Dialect::V1] {
             let mut axis = output(OutputKind::HwPositionWithDuration, 0, 99);
             axis.duration = Some(frisson_testkit::wire::Range::new(0, 100_000));

@@ -42,7 +42,8 @@ fn code(krate: &str) -> Vec<(PathBuf, usize, String)> {
 fn assert_absent(krate: &str, words: &[&str], why: &str) {
     let found: Vec<_> = code(krate)
         .into_iter()
-        .filter(|(_, _, line)| words.iter().any(|word| line.contains(word)))
+        // A parser's own method is not that of `Option` and `Result`.
+        .filter(|(_, _, line)| words.iter().any(|word| line.replace("self.expect(", "").contains(word)))
         .map(|(path, number, line)| format!("{}:{number}: {line}", path.display()))
         .collect();
     assert!(found.is_empty(), "{why}:\n{}", found.join("\n"));
@@ -57,10 +58,31 @@ fn manifest(krate: &str) -> String {
 fn pure_crates_have_no_clock_no_task_no_lock_no_io() {
     for krate in PURE {
         let words = [
-            "Instant::now", "SystemTime", "tokio", "Mutex", "RwLock", "Atomic", "OnceLock", "std::thread", "std::fs", "std::net",
-            "std::io", "std::env", "println!", "eprintln!", "tracing", "rand::", "RandomState", "HashMap", "HashSet",
+            "Instant::now",
+            "SystemTime",
+            "tokio",
+            "Mutex",
+            "RwLock",
+            "Atomic",
+            "OnceLock",
+            "std::thread",
+            "std::fs",
+            "std::net",
+            "std::io",
+            "std::env",
+            "println!",
+            "eprintln!",
+            "tracing",
+            "rand::",
+            "RandomState",
+            "HashMap",
+            "HashSet",
         ];
-        assert_absent(krate, &words, "invariant 1: pure crates do no I/O and know no time, no chance and no lock");
+        assert_absent(
+            krate,
+            &words,
+            "invariant 1: pure crates do no I/O and know no time, no chance and no lock",
+        );
     }
 }
 
@@ -95,7 +117,9 @@ fn dependencies_point_one_way() {
     ];
     for (krate, allowed) in allowed {
         for line in manifest(krate).lines() {
-            if let Some(name) = line.strip_prefix("frisson-").and_then(|rest| rest.split([' ', '=', '.']).next()) {
+            if let Some(name) =
+                line.strip_prefix("frisson-").and_then(|rest| rest.split([' ', '=', '.']).next())
+            {
                 assert!(allowed.contains(&name), "{krate} depends on {name}");
             }
         }
@@ -122,7 +146,9 @@ fn no_number_from_outside_is_cut_off() {
         let words = [" as u8", " as u16", " as u32", " as i8", " as i16", " as i32", " as usize"];
         let found: Vec<_> = code(krate)
             .into_iter()
-            .filter(|(path, _, line)| !path.ends_with("convert.rs") && words.iter().any(|word| line.contains(word)))
+            .filter(|(path, _, line)| {
+                !path.ends_with("convert.rs") && words.iter().any(|word| line.contains(word))
+            })
             .map(|(path, number, line)| format!("{}:{number}: {line}", path.display()))
             .collect();
         assert!(found.is_empty(), "invariant 4: no narrowing `as`:\n{}", found.join("\n"));
@@ -133,7 +159,7 @@ fn no_number_from_outside_is_cut_off() {
 fn limits_are_applied_in_one_place() {
     let callers: Vec<_> = code("engine")
         .into_iter()
-        .filter(|(path, _, line)| !path.ends_with("limits.rs") && line.contains("steps.min") )
+        .filter(|(path, _, line)| !path.ends_with("limits.rs") && line.contains("steps.min"))
         .map(|(path, number, line)| format!("{}:{number}: {line}", path.display()))
         .collect();
     assert!(callers.is_empty(), "invariant 6: limits are applied in one function:\n{}", callers.join("\n"));

@@ -93,20 +93,24 @@ impl Message {
 
 fn message() -> impl Strategy<Value = Message> {
     // Vibrations are the most frequent, so that something runs; farewells are rare.
-    (0..40_usize, 0..9_u32, 0..5_u32, 0..22_i32, 0..10_u32).prop_map(|(kind, device, feature, value, luck)| {
-        let kind = if kind == 20 && luck > 0 { 21 } else { kind };
-        Message { kind, device, feature, value }
-    })
+    (0..40_usize, 0..9_u32, 0..5_u32, 0..22_i32, 0..10_u32).prop_map(
+        |(kind, device, feature, value, luck)| {
+            let kind = if kind == 20 && luck > 0 { 21 } else { kind };
+            Message { kind, device, feature, value }
+        },
+    )
 }
 
 fn faults() -> impl Strategy<Value = Faults> {
-    (0..4_u64, 0..3_u64, 0..5_u32, 0..2_u32, any::<u8>()).prop_map(|(write, read, fail_writes, fail_reads, silent)| Faults {
-        write_delay: Duration::from_millis([0, 3, 60, 900][usize::try_from(write).unwrap()]),
-        read_delay: Duration::from_millis([0, 40, 2000][usize::try_from(read).unwrap()]),
-        fail_writes: fail_writes.saturating_sub(2),
-        fail_reads,
-        silent: silent < 16,
-    })
+    (0..4_u64, 0..3_u64, 0..5_u32, 0..2_u32, any::<u8>()).prop_map(
+        |(write, read, fail_writes, fail_reads, silent)| Faults {
+            write_delay: Duration::from_millis([0, 3, 60, 900][usize::try_from(write).unwrap()]),
+            read_delay: Duration::from_millis([0, 40, 2000][usize::try_from(read).unwrap()]),
+            fail_writes: fail_writes.saturating_sub(2),
+            fail_reads,
+            silent: silent < 16,
+        },
+    )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -167,7 +171,9 @@ impl Play {
             }
             Event::Wait(ms) => self.server.advance(Duration::from_millis(ms)),
             Event::Plug(device) => self.plug(DEVICES[device]),
-            Event::Unplug(device) if self.server.is_linked(DEVICES[device]) => self.server.unplug(DEVICES[device]),
+            Event::Unplug(device) if self.server.is_linked(DEVICES[device]) => {
+                self.server.unplug(DEVICES[device])
+            }
             Event::Faults(device, faults) if self.server.index(DEVICES[device]).is_some() => {
                 self.server.hardware_mut(DEVICES[device]).faults = faults;
             }
@@ -206,7 +212,8 @@ impl Play {
                     continue;
                 }
                 let may_wait = ledger.open.remove(&id);
-                let may_wait = may_wait.unwrap_or_else(|| panic!("{text} answers nothing, or for the second time"));
+                let may_wait =
+                    may_wait.unwrap_or_else(|| panic!("{text} answers nothing, or for the second time"));
                 if !may_wait {
                     assert!(id > ledger.newest, "{text} came after the answer to {}", ledger.newest);
                     ledger.newest = id;
@@ -234,7 +241,9 @@ impl Play {
             }
         }
         self.server.advance(Duration::from_secs(10));
-        for address in DEVICES.into_iter().filter(|address| self.server.index(address).is_some()).collect::<Vec<_>>() {
+        for address in
+            DEVICES.into_iter().filter(|address| self.server.index(address).is_some()).collect::<Vec<_>>()
+        {
             self.plug(address);
             self.server.advance(Duration::from_secs(1));
             let hardware = self.server.hardware(address);

@@ -25,7 +25,8 @@ fn recorded_clients_get_the_recorded_answers() {
         let file = entry.expect("an entry").path();
         let text = fs::read_to_string(&file).expect("a recording");
         assert!(!text.contains(r#""Error""#), "{}: a recorded client was refused", file.display());
-        let transcript: Transcript = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let transcript: Transcript =
+            text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let mut setup = Setup::default();
         setup.config.server_name = "Stand-in".to_owned();
         let mut server = VirtualServer::new(setup);

@@ -162,7 +162,11 @@ fn w_43_a_device_that_was_lost_while_it_ran_is_at_rest_when_it_is_announced_agai
 #[test]
 fn a_device_whose_stop_was_not_written_is_brought_to_rest_when_it_returns() {
     for (what, lose_control) in [
-        ("stop", Box::new(|server: &mut VirtualServer| server.send("one", STOP_ALL)) as Box<dyn Fn(&mut VirtualServer)>),
+        (
+            "stop",
+            Box::new(|server: &mut VirtualServer| server.send("one", STOP_ALL))
+                as Box<dyn Fn(&mut VirtualServer)>,
+        ),
         ("cut", Box::new(|server| server.cut("one"))),
         ("emergency stop", Box::new(|server| server.emergency_stop())),
         ("nothing", Box::new(|_| {})),
@@ -225,7 +229,10 @@ fn a_name_that_the_user_gives_later_is_told_as_a_change() {
     let frames = server.frames("old");
     assert_eq!(frames.len(), 2, "{frames:?}");
     assert_eq!(frames[0], r#"[{"DeviceRemoved":{"Id":0,"DeviceIndex":0}}]"#);
-    assert!(frames[1].contains("DeviceAdded") && frames[1].contains(r#""DeviceDisplayName":"Bee""#), "{frames:?}");
+    assert!(
+        frames[1].contains("DeviceAdded") && frames[1].contains(r#""DeviceDisplayName":"Bee""#),
+        "{frames:?}"
+    );
     server.name("V", Some("Bee"));
     assert_eq!(server.frames("one"), [""; 0]);
     server.name("V", None);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use frisson_testkit::wire::{Dialect, OutputKind};
 use frisson_testkit::{Close, Receipt, Received, Setup, TestDevice, VirtualServer};
 
-const RUN: &str = r#"[{"OutputCmd":{"Id":2,"DeviceIndex":0,"FeatureIndex":0,"Command":{"Vibrate":{"Value":20}}}}]"#;
+const RUN: &str =
+    r#"[{"OutputCmd":{"Id":2,"DeviceIndex":0,"FeatureIndex":0,"Command":{"Vibrate":{"Value":20}}}}]"#;
 const STOP: &str = r#"[{"StopCmd":{"Id":3}}]"#;
 const PING: &str = r#"[{"Ping":{"Id":9}}]"#;
 
@@ -28,7 +29,9 @@ fn watching() -> VirtualServer {
 fn run(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::V0 => r#"[{"SingleMotorVibrateCmd":{"Id":2,"DeviceIndex":0,"Speed":1}}]"#,
-        Dialect::V1 | Dialect::V2 => r#"[{"VibrateCmd":{"Id":2,"DeviceIndex":0,"Speeds":[{"Index":0,"Speed":1}]}}]"#,
+        Dialect::V1 | Dialect::V2 => {
+            r#"[{"VibrateCmd":{"Id":2,"DeviceIndex":0,"Speeds":[{"Index":0,"Speed":1}]}}]"#
+        }
         Dialect::V3 => {
             r#"[{"ScalarCmd":{"Id":2,"DeviceIndex":0,"Scalars":[{"Index":0,"Scalar":1,"ActuatorType":"Vibrate"}]}}]"#
         }
@@ -177,7 +180,8 @@ fn a_device_that_does_not_answer_does_not_hold_up_the_ping_timeout() {
 
 #[test]
 fn w_40_each_session_hears_of_the_end_of_its_own_scan() {
-    let mut server = VirtualServer::new(Setup { scanning: frisson_testkit::Scanning::UntilStopped, ..Setup::default() });
+    let mut server =
+        VirtualServer::new(Setup { scanning: frisson_testkit::Scanning::UntilStopped, ..Setup::default() });
     server.open("one", Dialect::V4);
     server.open("two", Dialect::V1);
     server.open("three", Dialect::V2);
@@ -286,10 +290,18 @@ fn w_94_after_a_stop_no_older_value_is_written() {
         server.advance(ms(when));
         server.ask("app", STOP);
         server.advance(ms(5000));
-        assert!(server.hardware("E").is_at_rest(), "stopped after {when} ms: {:?}", server.hardware("E").log());
-        let zero = server.hardware("E").log().iter().position(|write| write.told.iter().all(|told| told.value == 0));
+        assert!(
+            server.hardware("E").is_at_rest(),
+            "stopped after {when} ms: {:?}",
+            server.hardware("E").log()
+        );
+        let zero =
+            server.hardware("E").log().iter().position(|write| write.told.iter().all(|told| told.value == 0));
         let after = &server.hardware("E").log()[zero.expect("a zero")..];
-        assert!(after.iter().flat_map(|write| &write.told).all(|told| told.value == 0), "after {when} ms: {after:?}");
+        assert!(
+            after.iter().flat_map(|write| &write.told).all(|told| told.value == 0),
+            "after {when} ms: {after:?}"
+        );
     }
 }
 
@@ -330,8 +342,14 @@ fn a_stop_that_is_not_written_within_a_second_is_an_error_and_stays_due() {
 fn w_86_hardware_that_does_not_answer_a_read_is_an_error_after_five_seconds() {
     let reads = [
         (Dialect::V2, r#"[{"BatteryLevelCmd":{"Id":5,"DeviceIndex":0}}]"#),
-        (Dialect::V3, r#"[{"SensorReadCmd":{"Id":5,"DeviceIndex":0,"SensorIndex":0,"SensorType":"Battery"}}]"#),
-        (Dialect::V4, r#"[{"InputCmd":{"Id":5,"DeviceIndex":0,"FeatureIndex":1,"Type":"Battery","Command":"Read"}}]"#),
+        (
+            Dialect::V3,
+            r#"[{"SensorReadCmd":{"Id":5,"DeviceIndex":0,"SensorIndex":0,"SensorType":"Battery"}}]"#,
+        ),
+        (
+            Dialect::V4,
+            r#"[{"InputCmd":{"Id":5,"DeviceIndex":0,"FeatureIndex":1,"Type":"Battery","Command":"Read"}}]"#,
+        ),
     ];
     for (dialect, read) in reads {
         let mut server = VirtualServer::default();
@@ -353,7 +371,8 @@ fn w_86_a_read_that_fails_is_an_error() {
     server.plug(device("V"));
     server.open("app", Dialect::V4);
     server.hardware_mut("V").faults.fail_reads = 1;
-    let read = r#"[{"InputCmd":{"Id":5,"DeviceIndex":0,"FeatureIndex":1,"Type":"Battery","Command":"Read"}}]"#;
+    let read =
+        r#"[{"InputCmd":{"Id":5,"DeviceIndex":0,"FeatureIndex":1,"Type":"Battery","Command":"Read"}}]"#;
     server.send("app", read);
     let received = server.received("app");
     assert!(received.len() == 1 && is_error(&received[0], 4), "{received:?}");
@@ -369,9 +388,30 @@ fn a_command_in_flight_when_its_device_goes_ends_in_an_error() {
     server.ask("app", RUN);
     server.hardware_mut("V").faults.silent = true;
     server.ask("app", STOP);
-    server.ask("app", r#"[{"InputCmd":{"Id":5,"DeviceIndex":0,"FeatureIndex":1,"Type":"Battery","Command":"Read"}}]"#);
+    server.ask(
+        "app",
+        r#"[{"InputCmd":{"Id":5,"DeviceIndex":0,"FeatureIndex":1,"Type":"Battery","Command":"Read"}}]"#,
+    );
     server.unplug("V");
     let received = server.received("app");
     assert_eq!(received.len(), 3, "{received:?}");
     assert!(received[..2].iter().all(|received| is_error(received, 4)), "{received:?}");
+}
+
+#[test]
+fn w_91_nothing_can_be_asked_while_a_disconnect_waits_for_the_device() {
+    let mut server = VirtualServer::default();
+    server.plug(device("V"));
+    server.open("app", Dialect::V4);
+    server.ask("app", RUN);
+    server.hardware_mut("V").faults.write_delay = ms(50);
+    assert_eq!(server.ask("app", r#"[{"Disconnect":{"Id":4}}]"#), [""; 0]);
+    server.send("app", PING);
+    let received = server.received("app");
+    assert!(received.len() == 1 && is_error(&received[0], 1), "{received:?}");
+    server.advance(ms(50));
+    let received = server.received("app");
+    assert_eq!(received[0].what, Receipt::Frame(r#"[{"Ok":{"Id":4}}]"#.to_owned()));
+    assert_eq!(received[1].what, Receipt::Closed(Close::Asked));
+    assert!(server.hardware("V").is_at_rest());
 }

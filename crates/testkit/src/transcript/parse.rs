@@ -62,7 +62,8 @@ fn set_up(setup: &mut Setup, setting: &str) -> Result<(), String> {
 
 fn step(line: &str) -> Result<Step, String> {
     let sigil = line.find(['>', '<', '!', '~', '+', '-', '=', '*']);
-    let (name, rest) = line.split_at(sigil.ok_or_else(|| format!("`{line}` does not begin with what it is"))?);
+    let (name, rest) =
+        line.split_at(sigil.ok_or_else(|| format!("`{line}` does not begin with what it is"))?);
     let mut rest = rest.chars();
     let sigil = rest.next().unwrap_or_default();
     let rest = rest.as_str().trim();
@@ -161,13 +162,19 @@ mod tests {
     #[test]
     fn frames_belong_to_clients() {
         let send = |client: &str, text: &str| Step::Send { client: client.to_owned(), text: text.to_owned() };
-        assert_eq!(steps("> hello\nother> []\n>"), [send("client", "hello"), send("other", "[]"), send("client", "")]);
+        assert_eq!(
+            steps("> hello\nother> []\n>"),
+            [send("client", "hello"), send("other", "[]"), send("client", "")]
+        );
     }
 
     #[test]
     fn remarks_and_empty_lines_say_nothing_and_indented_lines_go_on() {
         let text = "  # W-01\n    more of it\n\n  ~ 3\n    s\n  <\n";
-        assert_eq!(steps(text), [Step::Wait(Duration::from_secs(3)), Step::Silence { client: "client".to_owned() }]);
+        assert_eq!(
+            steps(text),
+            [Step::Wait(Duration::from_secs(3)), Step::Silence { client: "client".to_owned() }]
+        );
     }
 
     #[test]

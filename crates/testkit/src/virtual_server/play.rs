@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{Receipt, VirtualServer};
+use crate::TestDevice;
 use crate::compare::difference;
 use crate::transcript::{Mismatch, Step, Transcript};
-use crate::TestDevice;
 
 impl VirtualServer {
     /// Plays a transcript against this server, with the clients and devices that it has.
@@ -31,7 +31,8 @@ impl VirtualServer {
         }
         let clients: Vec<_> = self.clients.keys().cloned().collect();
         for client in clients {
-            self.silence(&client).map_err(|what| Mismatch { line: last, what: format!("at the end: {what}") })?;
+            self.silence(&client)
+                .map_err(|what| Mismatch { line: last, what: format!("at the end: {what}") })?;
         }
         Ok(())
     }
@@ -53,7 +54,9 @@ impl VirtualServer {
                         difference(frame, &found)
                             .map_or(Ok(()), |what| Err(format!("{what}, in what {client} got: {text}")))
                     }
-                    Some(Receipt::Closed(why)) => Err(format!("{client} was closed ({why}), expected {frame}")),
+                    Some(Receipt::Closed(why)) => {
+                        Err(format!("{client} was closed ({why}), expected {frame}"))
+                    }
                     None => Err(format!("{client} got nothing, expected {frame}")),
                 };
             }
@@ -106,17 +109,26 @@ impl VirtualServer {
             Step::Told { address, feature, kind, value, duration } => {
                 let told = known(address)?.told(*feature, *kind);
                 let good = told.map(|told| told.value) == *value
-                    && duration.is_none_or(|duration| told.is_some_and(|told| u128::from(told.duration) == duration.as_millis()));
-                let told = told.map_or("nothing".to_owned(), |told| format!("{} in {} ms", told.value, told.duration));
+                    && duration.is_none_or(|duration| {
+                        told.is_some_and(|told| u128::from(told.duration) == duration.as_millis())
+                    });
+                let told = told
+                    .map_or("nothing".to_owned(), |told| format!("{} in {} ms", told.value, told.duration));
                 require(good, format!("{address} was told {told} of {kind} of feature {feature}"))
             }
             Step::AtRest(address) => {
                 let hardware = known(address)?;
-                require(hardware.is_at_rest(), format!("{address} is not at rest, its last write is {:?}", hardware.log().last()))
+                require(
+                    hardware.is_at_rest(),
+                    format!("{address} is not at rest, its last write is {:?}", hardware.log().last()),
+                )
             }
             Step::Writes { address, count } => {
                 let writes = known(address)?.log().len();
-                require(writes == *count, format!("{address} was written to {writes} times, expected {count}"))
+                require(
+                    writes == *count,
+                    format!("{address} was written to {writes} times, expected {count}"),
+                )
             }
             Step::Listened { address, feature, kind, yes } => {
                 let is = known(address)?.is_listened_to(*feature, *kind);
