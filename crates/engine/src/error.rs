@@ -42,7 +42,9 @@ pub enum Error {
     #[error("the emergency stop is in force: nothing moves until it is released")]
     EmergencyStop,
     /// Another client drives it, and the server is set to let the first one keep it.
-    #[error("feature {feature} of device {device} is driven by another client, and the server is set to exclusive use")]
+    #[error(
+        "feature {feature} of device {device} is driven by another client, and the server is set to exclusive use"
+    )]
     InUse {
         /// The device's index.
         device: u32,

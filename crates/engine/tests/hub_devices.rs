@@ -4,7 +4,9 @@ mod hub_harness;
 
 use frisson_engine::device::{Command, Report};
 use frisson_engine::hub::{Input, Note, Output};
-use frisson_wire::{DeviceChange, Dialect, ErrorCode, Event, OutputKind, Reply, Request, Scope};
+use frisson_wire::{
+    DeviceChange, Dialect, ErrorCode, Event, InputAction, InputKind, OutputKind, Reply, Request, Scope,
+};
 use hub_harness::*;
 
 fn toy(bench: &mut Bench, address: &str) -> Unit {
@@ -322,6 +324,19 @@ fn one_stop_does_not_count_for_a_later_one() {
     bench.ok(session, vibrate(a, 0, 5));
     bench.send(session, stop_all());
     bench.stopped(a, &first);
+    bench.gone(a);
+    assert!(bench.hub.has_to_rest("a"));
+}
+
+#[test]
+fn a_read_does_not_count_for_an_earlier_stop() {
+    let mut bench = Bench::new();
+    let a = bench.device("a", vec![vibrator(0, 20), battery(1)]);
+    let session = bench.client();
+    bench.ok(session, vibrate(a, 0, 5));
+    bench.send(session, stop_all());
+    let (_, seen) = bench.send(session, input(a, 1, InputKind::Battery, InputAction::Read));
+    bench.report(a, Report::Done(seen.ticket(a), Ok(Some(80))));
     bench.gone(a);
     assert!(bench.hub.has_to_rest("a"));
 }

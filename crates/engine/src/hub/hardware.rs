@@ -50,7 +50,8 @@ impl Hub {
                 self.device_gone(device, "closed");
             }
             Report::Done(ticket, result) => {
-                if let (Some(index), Ok(_)) = (index, &result)
+                // A read, which may overtake a stop, tells nothing of stops.
+                if let (Some(index), Ok(None)) = (index, &result)
                     && let Some(entry) = self.devices.get_mut(index)
                 {
                     entry.stopped(ticket);

@@ -324,6 +324,11 @@ impl Hub {
         self.devices.is_unrested(address)
     }
 
+    /// The index under which clients see the device of a link, once it can take commands.
+    pub fn index_of(&self, device: DeviceId) -> Option<u32> {
+        self.links.get(&device).and_then(|link| link.index)
+    }
+
     /// Whether the buses are being scanned.
     pub fn is_scanning(&self) -> bool {
         self.scan.is_running()
