@@ -137,7 +137,9 @@ fn decode(text: &str, greeting: &mut bool, inbox: &mut VecDeque<Incoming>) {
             return;
         }
     };
-    if *greeting && let Some((major, minor)) = messages.iter().find_map(|message| Dialect::announced(*message)) {
+    if *greeting
+        && let Some((major, minor)) = messages.iter().find_map(|message| Dialect::announced(*message))
+    {
         *greeting = false;
         if major != SpecVersion::CLIENT.major {
             inbox.push_back(Incoming::OtherVersion(SpecVersion { major, minor }));

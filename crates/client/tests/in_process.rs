@@ -1,6 +1,6 @@
 //! A server in the same process: values instead of text.
 
-use frisson_client::{Client, ConnectError, Connector, Error, Event, InputKind, Level, ChannelLink, Percent};
+use frisson_client::{ChannelLink, Client, ConnectError, Connector, Error, Event, InputKind, Level, Percent};
 use frisson_wire::{Dialect, Hello, Id, Message, Reply, Request, ServerInfo};
 use tokio::sync::mpsc;
 
@@ -64,7 +64,9 @@ async fn a_full_queue_of_the_server_delays_and_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_was_stopped_is_an_error() {
-    let error = Client::connect("Test", Connector::in_process(|| std::future::ready(None::<ChannelLink>))).await.unwrap_err();
+    let error = Client::connect("Test", Connector::in_process(|| std::future::ready(None::<ChannelLink>)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ConnectError::Closed { .. }), "{error:?}");
 }
 

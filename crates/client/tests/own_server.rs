@@ -33,7 +33,8 @@ async fn use_everything(server: &Server, connector: Connector) {
 
     let vibrator = client.device(0).expect("the vibrator");
     vibrator.vibrate(Percent(50.0)).await.expect("accepted");
-    let running = simulation.wait_for("1vibe-1", |now| now.output(0, OutputKind::Vibrate).is_some_and(|out| out.target == 50));
+    let running = simulation
+        .wait_for("1vibe-1", |now| now.output(0, OutputKind::Vibrate).is_some_and(|out| out.target == 50));
     tokio::time::timeout(PATIENCE, running).await.expect("in time").expect("there");
     assert!(vibrator.battery().await.expect("a level") <= 100);
     vibrator.stop().await.expect("stopped");
@@ -43,7 +44,12 @@ async fn use_everything(server: &Server, connector: Connector) {
     stroker.move_to(Percent(100.0), Duration::from_millis(200)).await.expect("accepted");
 
     let pump = client.device(2).expect("the pump");
-    let pressure = pump.features().iter().find(|feature| feature.input(InputKind::Pressure).is_some()).cloned().expect("an input");
+    let pressure = pump
+        .features()
+        .iter()
+        .find(|feature| feature.input(InputKind::Pressure).is_some())
+        .cloned()
+        .expect("an input");
     let mut events = client.events();
     pressure.subscribe(InputKind::Pressure).await.expect("subscribed");
     pump.constrict(Percent(100.0)).await.expect("accepted");
@@ -59,7 +65,8 @@ async fn use_everything(server: &Server, connector: Connector) {
     client.start_scanning().await.expect("scanning");
 
     client.disconnect().await.expect("a good end");
-    let at_rest = simulation.wait_for("pump-1", |now| now.output(0, OutputKind::Constrict).is_none_or(|out| out.target == 0));
+    let at_rest = simulation
+        .wait_for("pump-1", |now| now.output(0, OutputKind::Constrict).is_none_or(|out| out.target == 0));
     tokio::time::timeout(PATIENCE, at_rest).await.expect("stopped in time").expect("there");
 
     // One that is dropped without a word stops what it drove, too.

@@ -60,7 +60,8 @@ enum Way {
 }
 
 /// Opens a connection within the process; `None` is that the server was stopped.
-type OpenInProcess = dyn Fn() -> Pin<Box<dyn Future<Output = Option<Box<dyn Transport>>> + Send>> + Send + Sync;
+type OpenInProcess =
+    dyn Fn() -> Pin<Box<dyn Future<Output = Option<Box<dyn Transport>>> + Send>> + Send + Sync;
 
 impl Connector {
     /// A Unix domain socket, one frame per line.
@@ -91,7 +92,9 @@ impl Connector {
         Self {
             way: Way::InProcess(Arc::new(move || {
                 let opening = open();
-                Box::pin(async { opening.await.map(|link| -> Box<dyn Transport> { Box::new(channel::Values::new(link)) }) })
+                Box::pin(async {
+                    opening.await.map(|link| -> Box<dyn Transport> { Box::new(channel::Values::new(link)) })
+                })
             })),
         }
     }
