@@ -17,7 +17,9 @@
 //! ```
 
 mod catalogue;
-mod coded;
+pub mod coded;
+mod index;
+pub mod settings;
 pub mod simulated;
 
-pub use catalogue::{Catalogue, Match};
+pub use catalogue::{Catalogue, Connection, Match};

@@ -160,7 +160,7 @@ pub struct Simulated {
 impl Simulated {
     /// What is seen of it on the simulated bus.
     pub fn sighting(&self) -> Sighting {
-        Sighting { bus: Bus::Simulated, address: self.address.clone(), name: self.archetype.id.to_owned() }
+        Sighting::new(Bus::Simulated, &self.address, self.archetype.id)
     }
 }
 

@@ -62,6 +62,18 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) simulate: Option<Simulate>,
 
+    /// Let other programs present devices, for tests, at this port of 127.0.0.1. Port 0 lets the system choose
+    #[arg(long, value_name = "PORT")]
+    pub(crate) virtual_hardware_port: Option<u16>,
+
+    /// The path at which other programs present devices
+    #[arg(long, value_name = "PATH", default_value = "/", value_parser = path, requires = "virtual_hardware_port")]
+    pub(crate) virtual_hardware_path: String,
+
+    /// How long a program that presents devices may take to answer; more than 5000 is 5000
+    #[arg(long, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..), requires = "virtual_hardware_port")]
+    pub(crate) virtual_hardware_timeout_ms: u32,
+
     /// How much to write to the log (standard error)
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: LogLevel,
@@ -94,6 +106,14 @@ impl FromStr for Simulate {
             return Ok(Self(SimulatedList::default()));
         }
         text.parse().map(Self).map_err(|error: frisson_server::ListError| error.to_string())
+    }
+}
+
+/// A path as it stands in a URL.
+fn path(text: &str) -> Result<String, String> {
+    match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => Err("a path begins with /".to_owned()),
     }
 }
 

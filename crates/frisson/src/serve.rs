@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use frisson_server::{ListenError, Server};
+use frisson_server::hardware::virtual_hardware;
+use frisson_server::{ListenError, Server, StartError};
 use tracing::{info, warn};
 
 use crate::cli::{DEFAULT_PORT, Listen, Serve};
@@ -47,12 +48,30 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     if let Some(list) = options.simulate {
         builder = builder.simulate(list.0);
     }
-    let server = builder.start().map_err(|error| Failure::Failed(error.to_string()))?;
+    if let Some(port) = options.virtual_hardware_port {
+        builder = builder.virtual_hardware(virtual_hardware::Options {
+            port,
+            path: options.virtual_hardware_path,
+            timeout: Duration::from_millis(options.virtual_hardware_timeout_ms.into()),
+            ..virtual_hardware::Options::default()
+        });
+    }
+    let server = builder.start().map_err(|error| match error {
+        StartError::VirtualHardware(virtual_hardware::ListenError::Socket { address, source })
+            if source.kind() == io::ErrorKind::AddrInUse =>
+        {
+            Failure::Taken(taken(address, "--virtual-hardware-port PORT"))
+        }
+        error => Failure::Failed(error.to_string()),
+    })?;
 
     let addresses = listen(&server, &options.listen).await?;
     say(format_args!("Frisson {} serves clients at", env!("CARGO_PKG_VERSION")));
     for address in &addresses {
         say(format_args!("  {address}"));
+    }
+    if let Some(address) = server.virtual_hardware() {
+        say(format_args!("Other programs present devices at ws://{address}"));
     }
     match simulated {
         Some(count) => say_devices(&server, count).await,
@@ -116,7 +135,9 @@ async fn open(server: &Server, listen: &Listen) -> Result<Listen, Failure> {
     match listen {
         Listen::Tcp(address) => match server.listen_with(*address, http::handler(server.observer())).await {
             Ok(bound) => Ok(Listen::Tcp(bound)),
-            Err(ListenError::InUse { .. }) => Err(Failure::Taken(taken(*address))),
+            Err(ListenError::InUse { .. }) => {
+                Err(Failure::Taken(taken(*address, &format!("--listen {}:PORT", address.ip()))))
+            }
             Err(error) => Err(Failure::Usage(format!("{error}; choose another with --listen"))),
         },
         #[cfg(unix)]
@@ -132,12 +153,9 @@ async fn open(server: &Server, listen: &Listen) -> Result<Listen, Failure> {
     }
 }
 
-fn taken(address: SocketAddr) -> String {
+fn taken(address: SocketAddr, option: &str) -> String {
     let by = port_owner::of(address).map_or_else(|| "another program".to_owned(), |owner| owner.to_string());
-    format!(
-        "{address} is in use by {by}; stop it, or choose another port with --listen {}:PORT",
-        address.ip()
-    )
+    format!("{address} is in use by {by}; stop it, or choose another port with {option}")
 }
 
 async fn say_devices(server: &Server, count: usize) {

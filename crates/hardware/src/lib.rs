@@ -4,13 +4,18 @@
 
 #[cfg(feature = "simulated")]
 pub mod simulated;
+#[cfg(feature = "upgrade")]
+pub mod upgrade;
+#[cfg(feature = "virtual-hardware")]
+pub mod virtual_hardware;
 
-use std::future::Future;
+use std::fmt;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::Duration;
 
 use frisson_program::Endpoint;
-pub use frisson_program::{Bus, Sighting};
+pub use frisson_program::{Bus, ConnectPlan, Sighting};
 
 /// A future that a [`Port`] or a [`Scanner`] returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,8 +40,16 @@ pub trait Port: Send + Sync {
     /// What the device says next. After [`Notified::Gone`] there is nothing more. Cancel safe: nothing is lost when the future is dropped.
     fn next(&self) -> BoxFuture<'_, Notified>;
 
-    /// Closes the link. Called once, last.
+    /// Closes the link. Called once, last. A port that is dropped without it closes its link as well, without waiting for that.
     fn close(&self) -> BoxFuture<'_, ()>;
+
+    /// The endpoints that this very device has.
+    fn endpoints(&self) -> &[Endpoint];
+
+    /// By which of the plans that [`Scanner::connect`] was given the device was opened.
+    fn plan(&self) -> usize {
+        0
+    }
 
     /// The least time between two flushes that this link bears.
     fn gap(&self) -> Duration {
@@ -63,24 +76,48 @@ pub enum PortError {
     /// The link is gone.
     #[error("the device is not connected: {0}")]
     Gone(String),
+    /// The device has nothing of what its protocols need.
+    #[error("the device has none of the endpoints that its protocol needs; {0}")]
+    Unfit(String),
+    /// No answer came in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Unanswered(Duration),
     /// The bus reports a fault.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Finds hardware on one bus and opens it.
+/// Finds hardware and opens it.
+///
+/// What became of a sighting is told by [`outcome`](Self::outcome), once for each [`Found::Device`].
 pub trait Scanner: Send {
-    /// The bus.
-    fn bus(&self) -> Bus;
+    /// What it is called in the log; where it serves one bus, that bus's name.
+    fn name(&self) -> &'static str;
 
-    /// Begins or ends to look for devices. Must not block; what comes of it is told by [`next`](Scanner::next).
+    /// Begins or ends to look for devices. Must not block; what comes of it is told by [`next`](Scanner::next). Devices of a bus that
+    /// [is always on](Bus::is_always_on) are found at any time, those of other buses only in between.
     fn scan(&mut self, on: bool);
 
     /// What is found next. Cancel safe.
     fn next(&mut self) -> BoxFuture<'_, Found>;
 
-    /// Opens what was sighted. The future does not borrow the scanner, so that the scan goes on meanwhile.
-    fn connect(&mut self, sighting: &Sighting) -> BoxFuture<'static, Result<Box<dyn Port>, PortError>>;
+    /// Opens what was sighted, by the first of these plans that fits the device; there is at least one. Fails with [`PortError::Unfit`] if none
+    /// fits. The future does not borrow the scanner, so that the scan goes on meanwhile. When it is dropped the device is closed.
+    fn connect(
+        &mut self,
+        sighting: &Sighting,
+        plans: Vec<ConnectPlan>,
+    ) -> BoxFuture<'static, Result<Box<dyn Port>, PortError>>;
+
+    /// What became of a device that was found. Must not block.
+    fn outcome(&mut self, sighting: &Sighting, outcome: &Outcome) {
+        let _ = (sighting, outcome);
+    }
+
+    /// Takes leave of whoever is at the other end of the bus. Called last, when all ports are closed or about to be.
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
 }
 
 /// What a [`Scanner`] tells.
@@ -94,4 +131,56 @@ pub enum Found {
     Unusable(String),
     /// Nothing will ever come again.
     Closed,
+}
+
+/// What became of a device that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Clients can use it.
+    Ready {
+        /// The protocol's id.
+        protocol: String,
+        /// The device's name.
+        name: String,
+        /// The index under which clients see it.
+        index: u32,
+    },
+    /// It is not used.
+    Ignored(Ignored),
+    /// Nobody looked for it any more by then. It may be found again.
+    Missed,
+}
+
+/// Why a device is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// No definition fits it.
+    NoMatch,
+    /// The user does not want it to be used.
+    Denied,
+    /// It is new, and nobody who may do so has asked for new devices.
+    NotAllowed,
+    /// It could not be opened, or lacks what its protocol needs.
+    ConnectFailed,
+    /// It was opened and could not be set up.
+    InitFailed,
+}
+
+impl Ignored {
+    /// The name in protocols and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoMatch => "no-match",
+            Self::Denied => "denied",
+            Self::NotAllowed => "not-allowed",
+            Self::ConnectFailed => "connect-failed",
+            Self::InitFailed => "init-failed",
+        }
+    }
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }

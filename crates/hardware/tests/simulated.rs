@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use frisson_devices::Catalogue;
 use frisson_devices::simulated::SimulatedList;
+use frisson_devices::{Catalogue, Connection};
 use frisson_hardware::simulated::{Faults, SimulatedBus, Simulation, SimulationError};
-use frisson_hardware::{Bus, Found, Notified, Port, PortError, Scanner, Sighting};
+use frisson_hardware::{Bus, ConnectPlan, Found, Notified, Port, PortError, Scanner, Sighting};
 use frisson_program::{Change, Context, Description, Effect, Endpoint, Operation, Program, State};
 use frisson_wire::InputKind::{Battery, Button, Pressure};
 use frisson_wire::OutputKind::{
@@ -22,6 +22,11 @@ fn ms(milliseconds: u64) -> Duration {
 fn bus(list: &str) -> (SimulatedBus, Simulation) {
     let list: SimulatedList = list.parse().expect("a list");
     SimulatedBus::new(list.hardware(), 7).expect("addresses that differ")
+}
+
+/// No plan of its own: a simulated device needs none.
+fn plans() -> Vec<ConnectPlan> {
+    vec![ConnectPlan::default()]
 }
 
 async fn found(bus: &mut SimulatedBus) -> Option<Found> {
@@ -50,8 +55,9 @@ impl Rig {
     async fn new(archetype: &str) -> Self {
         let (mut bus, simulation) = bus(archetype);
         let sighting = sighted(&mut bus).await;
-        let port = bus.connect(&sighting).await.expect("opens");
-        let mut program = Catalogue::built_in().find(&sighting).expect("is known").program();
+        let port = bus.connect(&sighting, plans()).await.expect("opens");
+        let connection = Connection { available: port.endpoints().to_vec(), ..Connection::default() };
+        let mut program = Catalogue::built_in().find(&sighting).expect("is known").program(&connection);
         let mut effects = Vec::new();
         program.start(&mut Context::new(std::time::Instant::now(), false, &mut effects));
         let Some(Effect::Ready(description)) = effects.pop() else { panic!("not ready") };
@@ -159,7 +165,7 @@ fn assert_near(actual: f64, expected: f64) {
 #[tokio::test(start_paused = true)]
 async fn devices_are_offered_without_a_scan() {
     let (mut bus, simulation) = bus("1vibe:2,pump");
-    assert_eq!(bus.bus(), Bus::Simulated);
+    assert_eq!(bus.name(), "simulated");
     let mut sightings = Vec::new();
     for _ in 0..3 {
         sightings.push(sighted(&mut bus).await);
@@ -176,7 +182,7 @@ async fn devices_are_offered_without_a_scan() {
 async fn a_scan_offers_what_is_not_open_and_ends() {
     let (mut bus, simulation) = bus("1vibe:3");
     let first = sighted(&mut bus).await;
-    let _port = bus.connect(&first).await.expect("opens");
+    let _port = bus.connect(&first, plans()).await.expect("opens");
     let second = sighted(&mut bus).await;
     let third = sighted(&mut bus).await;
     simulation.drop_device(&third.address).expect("a device");
@@ -200,11 +206,11 @@ async fn an_address_cannot_be_used_twice() {
 async fn a_device_is_open_only_once() {
     let (mut bus, simulation) = bus("1vibe");
     let sighting = sighted(&mut bus).await;
-    let port = bus.connect(&sighting).await.expect("opens");
-    assert!(matches!(bus.connect(&sighting).await.err(), Some(PortError::Failed(_))));
+    let port = bus.connect(&sighting, plans()).await.expect("opens");
+    assert!(matches!(bus.connect(&sighting, plans()).await.err(), Some(PortError::Failed(_))));
     port.close().await;
     assert!(!simulation.state("1vibe-1").expect("a device").connected);
-    let port = bus.connect(&sighting).await.expect("opens again");
+    let port = bus.connect(&sighting, plans()).await.expect("opens again");
     drop(port);
     assert!(!simulation.state("1vibe-1").expect("a device").connected);
 }
@@ -212,8 +218,8 @@ async fn a_device_is_open_only_once() {
 #[tokio::test(start_paused = true)]
 async fn unknown_devices_are_named() {
     let (mut bus, simulation) = bus("1vibe");
-    let unknown = Sighting { bus: Bus::Simulated, address: "x".to_owned(), name: String::new() };
-    assert!(bus.connect(&unknown).await.is_err());
+    let unknown = Sighting::new(Bus::Simulated, "x", "");
+    assert!(bus.connect(&unknown, plans()).await.is_err());
     let error = simulation.drop_device("x").expect_err("unknown");
     assert_eq!(error.to_string(), "there is no simulated device `x`");
 }
@@ -480,7 +486,7 @@ async fn a_dropped_device_is_gone() {
     assert!(matches!(rig.write(&[0; 10]).await, Err(PortError::Gone(_))));
     assert!(matches!(rig.port.read(Endpoint::RX).await, Err(PortError::Gone(_))));
     let sighting = rig.simulation.devices().remove(0);
-    assert!(matches!(rig.bus.connect(&sighting).await.err(), Some(PortError::Gone(_))));
+    assert!(matches!(rig.bus.connect(&sighting, plans()).await.err(), Some(PortError::Gone(_))));
     let state = rig.simulation.state("1vibe-1").expect("a device");
     assert!(!state.present && !state.connected);
 }
@@ -495,7 +501,7 @@ async fn a_device_that_returns_is_offered_and_still_does_what_it_was_told() {
     rig.simulation.return_device("1vibe-1").expect("a device");
     let sighting = sighted(&mut rig.bus).await;
     assert_eq!(found(&mut rig.bus).await, None);
-    let new = rig.bus.connect(&sighting).await.expect("opens");
+    let new = rig.bus.connect(&sighting, plans()).await.expect("opens");
     assert_near(rig.actual(0, Vibrate), 60.0);
     assert!(matches!(rig.port.next().await, Notified::Gone(_)), "the old link stays gone");
     rig.port.close().await;
@@ -510,7 +516,7 @@ async fn what_was_listened_to_is_forgotten_with_the_link() {
     rig.simulation.drop_device("pump-1").expect("a device");
     rig.simulation.return_device("pump-1").expect("a device");
     let sighting = sighted(&mut rig.bus).await;
-    rig.port = rig.bus.connect(&sighting).await.expect("opens");
+    rig.port = rig.bus.connect(&sighting, plans()).await.expect("opens");
     rig.set(&[(0, Constrict, 10, 0)]).await;
     assert!(rig.is_quiet(ms(5000)).await);
 }
@@ -537,8 +543,8 @@ async fn opening_fails_as_often_as_asked_for() {
     let (mut bus, simulation) = bus("1vibe");
     let sighting = sighted(&mut bus).await;
     simulation.set_faults("1vibe-1", Faults { fail_connects: 1, ..Faults::default() }).expect("a device");
-    assert!(bus.connect(&sighting).await.is_err());
-    assert!(bus.connect(&sighting).await.is_ok());
+    assert!(bus.connect(&sighting, plans()).await.is_err());
+    assert!(bus.connect(&sighting, plans()).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,8 @@
 
 mod context;
 mod endpoint;
+pub mod language;
+mod plan;
 mod sighting;
 mod state;
 
@@ -58,7 +60,9 @@ use std::time::Duration;
 pub use context::{Context, Effect, Operation, Packet};
 pub use endpoint::{Endpoint, EndpointError};
 use frisson_wire::{Feature, InputKind};
-pub use sighting::{Bus, Sighting};
+pub use language::{Parity, Service, Uuid, UuidError};
+pub use plan::{ConnectPlan, Located, SerialSettings};
+pub use sighting::{Bus, Capabilities, Sighting};
 pub use state::{Change, OutputState, State};
 
 /// What a device understands. Pure: all I/O is described, never done; the time is [`Context::now`].

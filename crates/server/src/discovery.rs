@@ -1,68 +1,118 @@
-//! The task of one bus: turns what its scanner sees into open links.
+//! The task of one scanner: turns what it sees into open links.
+
+use std::convert::Infallible;
+use std::time::Duration;
 
 use frisson_devices::Catalogue;
 use frisson_engine::hub::ScannerId;
-use frisson_hardware::{Found, Scanner};
+use frisson_hardware::{Found, Ignored, Outcome, Scanner, Sighting};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use crate::messages::{Opened, ToHub};
+use crate::messages::{Opened, ToHub, ToScanner};
 
-/// Serves one bus until it is closed or the hub is gone.
+/// How long a scanner may take its leave.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Serves one scanner until it is closed or the hub is gone. `_alive` is held until everything is closed.
 pub(crate) async fn run(
     id: ScannerId,
-    mut scanner: Box<dyn Scanner>,
+    scanner: Box<dyn Scanner>,
     catalogue: Catalogue,
-    mut wishes: mpsc::UnboundedReceiver<bool>,
+    mut orders: mpsc::UnboundedReceiver<ToScanner>,
     hub: mpsc::Sender<ToHub>,
+    _alive: mpsc::Sender<Infallible>,
 ) {
-    let bus = scanner.bus();
-    let mut is_scanning = false;
-    loop {
-        tokio::select! {
-            wish = wishes.recv() => match wish {
-                Some(on) => {
-                    is_scanning = on;
-                    scanner.scan(on);
-                }
-                None => return,
-            },
-            found = scanner.next() => match found {
-                Found::Device(sighting) => {
-                    if !(is_scanning || bus.is_always_on()) {
-                        continue;
+    let mut discovery =
+        Discovery { id, scanner, catalogue, hub, connections: JoinSet::new(), is_scanning: false };
+    discovery.serve(&mut orders).await;
+    // Whoever is at the other end of the bus sees the links closed before it is told goodbye.
+    discovery.connections.shutdown().await;
+    if timeout(CLOSE_TIMEOUT, discovery.scanner.close()).await.is_err() {
+        debug!("taking leave took too long");
+    }
+}
+
+struct Discovery {
+    id: ScannerId,
+    scanner: Box<dyn Scanner>,
+    catalogue: Catalogue,
+    hub: mpsc::Sender<ToHub>,
+    /// Devices that are being opened. Each gives back the sighting of one that could not be.
+    connections: JoinSet<Option<Sighting>>,
+    is_scanning: bool,
+}
+
+impl Discovery {
+    async fn serve(&mut self, orders: &mut mpsc::UnboundedReceiver<ToScanner>) {
+        loop {
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(ToScanner::Scan(on)) => {
+                        self.is_scanning = on;
+                        self.scanner.scan(on);
                     }
-                    let Some(found) = catalogue.find(&sighting) else {
-                        debug!(%bus, name = sighting.name, "seen, but no device definition matches");
-                        continue;
-                    };
-                    let connecting = scanner.connect(&sighting);
-                    let hub = hub.clone();
-                    let span = info_span!("connect", %bus, name = sighting.name);
-                    tokio::spawn(async move {
-                        match connecting.await {
-                            Ok(port) => {
-                                let opened = Box::new(Opened { sighting, found, port });
-                                if let Err(mpsc::error::SendError(ToHub::Opened(opened))) = hub.send(ToHub::Opened(opened)).await {
-                                    opened.port.close().await;
-                                }
-                            }
-                            Err(error) => warn!("cannot be opened: {error}"),
-                        }
-                    }.instrument(span));
+                    Some(ToScanner::Outcome(sighting, outcome)) => self.scanner.outcome(&sighting, &outcome),
+                    None => return,
+                },
+                Some(connected) = self.connections.join_next() => {
+                    if let Ok(Some(failed)) = connected {
+                        self.scanner.outcome(&failed, &Outcome::Ignored(Ignored::ConnectFailed));
+                    }
                 }
-                Found::ScanEnded => {
-                    is_scanning = false;
-                    if hub.send(ToHub::ScanEnded(id)).await.is_err() {
+                found = self.scanner.next() => match found {
+                    Found::Device(sighting) => self.found(sighting),
+                    Found::ScanEnded => {
+                        self.is_scanning = false;
+                        if self.hub.send(ToHub::ScanEnded(self.id)).await.is_err() {
+                            return;
+                        }
+                    }
+                    Found::Unusable(reason) => info!("not usable: {reason}"),
+                    Found::Closed => {
+                        let _ = self.hub.send(ToHub::ScannerRemoved(self.id)).await;
                         return;
                     }
-                }
-                Found::Unusable(reason) => info!(%bus, "not usable: {reason}"),
-                Found::Closed => {
-                    let _ = hub.send(ToHub::ScannerRemoved(id)).await;
-                    return;
-                }
-            },
+                },
+            }
         }
+    }
+
+    fn found(&mut self, sighting: Sighting) {
+        let (bus, name) = (sighting.bus, sighting.name.clone());
+        if !(self.is_scanning || bus.is_always_on()) {
+            return self.scanner.outcome(&sighting, &Outcome::Missed);
+        }
+        let candidates = self.catalogue.candidates(&sighting);
+        if candidates.is_empty() {
+            debug!(%bus, name, "seen, but no device definition matches");
+            return self.scanner.outcome(&sighting, &Outcome::Ignored(Ignored::NoMatch));
+        }
+        let plans = candidates.iter().map(|candidate| candidate.plan().clone()).collect();
+        let connecting = self.scanner.connect(&sighting, plans);
+        let (id, hub) = (self.id, self.hub.clone());
+        let connection = async move {
+            let port = match connecting.await {
+                Ok(port) => port,
+                Err(error) => {
+                    warn!("cannot be opened: {error}");
+                    return Some(sighting);
+                }
+            };
+            let Some(found) = candidates.into_iter().nth(port.plan()) else {
+                port.close().await;
+                return Some(sighting);
+            };
+            let opened = Box::new(Opened { scanner: id, sighting, found, port });
+            if let Err(mpsc::error::SendError(ToHub::Opened(opened))) = hub.send(ToHub::Opened(opened)).await
+            {
+                opened.port.close().await;
+            }
+            None
+        };
+        self.connections.spawn(connection.instrument(info_span!("connect", %bus, name)));
     }
 }

@@ -1,19 +1,23 @@
 //! The one task that owns the hub.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use frisson_engine::device::{Command, Settings};
+use frisson_devices::Connection;
+use frisson_engine::device::{Command, Report, Settings};
 use frisson_engine::hub::{DeviceId, Hub, Input, Note, Output, ScannerId, SessionId};
 use frisson_engine::session::Peer;
+use frisson_hardware::{Ignored, Outcome, Sighting};
 use frisson_wire::{Event, Message};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::device_task;
-use crate::messages::{Backlog, Delivery, Frame, Opened, Outbox, Status, ToHub, now};
+use crate::messages::{Backlog, Delivery, Frame, Opened, Outbox, Status, ToHub, ToScanner, now};
 
 /// How many inputs are taken in before what they caused is handed out.
 const BATCH: usize = 128;
@@ -27,14 +31,25 @@ pub(crate) struct Task {
     hub: Hub,
     to_self: mpsc::WeakSender<ToHub>,
     sessions: BTreeMap<SessionId, Peering>,
-    devices: BTreeMap<DeviceId, mpsc::UnboundedSender<Command>>,
-    scanners: BTreeMap<ScannerId, mpsc::UnboundedSender<bool>>,
+    devices: BTreeMap<DeviceId, DeviceLink>,
+    scanners: BTreeMap<ScannerId, mpsc::UnboundedSender<ToScanner>>,
+    /// For the tasks of devices, to be held until they have ended.
+    alive: mpsc::Sender<Infallible>,
     /// Sessions that have something to be handed out.
     touched: Vec<SessionId>,
     last_device: u64,
     /// Who waits for the end of the shutdown.
     finish: Vec<oneshot::Sender<Vec<String>>>,
     is_finished: bool,
+}
+
+/// The hub's end of a device, and where it came from.
+struct DeviceLink {
+    commands: mpsc::UnboundedSender<Command>,
+    scanner: ScannerId,
+    sighting: Sighting,
+    /// Whether the scanner has been told what became of the device.
+    is_told: bool,
 }
 
 /// The hub's end of a session.
@@ -45,13 +60,14 @@ struct Peering {
 }
 
 impl Task {
-    pub(crate) fn new(hub: Hub, to_self: mpsc::WeakSender<ToHub>) -> Self {
+    pub(crate) fn new(hub: Hub, to_self: mpsc::WeakSender<ToHub>, alive: mpsc::Sender<Infallible>) -> Self {
         Self {
             hub,
             to_self,
             sessions: BTreeMap::new(),
             devices: BTreeMap::new(),
             scanners: BTreeMap::new(),
+            alive,
             touched: Vec::new(),
             last_device: 0,
             finish: Vec::new(),
@@ -59,8 +75,8 @@ impl Task {
         }
     }
 
-    pub(crate) fn add_scanner(&mut self, scanner: ScannerId, wishes: mpsc::UnboundedSender<bool>) {
-        self.scanners.insert(scanner, wishes);
+    pub(crate) fn add_scanner(&mut self, scanner: ScannerId, orders: mpsc::UnboundedSender<ToScanner>) {
+        self.scanners.insert(scanner, orders);
         self.hub.handle(now(), Input::ScannerAdded(scanner));
     }
 
@@ -136,7 +152,7 @@ impl Task {
             ToHub::Request(session, id, request) => {
                 self.hub.handle(now, Input::Request(session, id, request))
             }
-            ToHub::Device(device, report) => self.hub.handle(now, Input::Device(device, report)),
+            ToHub::Device(device, report) => self.report(now, device, report),
             ToHub::Credit(device, count) => self.hub.handle(now, Input::Credit(device, count)),
             ToHub::Connected(session, outbox) => {
                 let peer = match outbox {
@@ -153,8 +169,9 @@ impl Task {
             }
             ToHub::Opened(opened) => self.opened(now, *opened),
             ToHub::DeviceEnded(device) => {
-                self.devices.remove(&device);
                 self.hub.handle(now, Input::DeviceEnded(device));
+                self.tell_scanner(device, Outcome::Ignored(Ignored::InitFailed));
+                self.devices.remove(&device);
             }
             ToHub::ScannerRemoved(scanner) => {
                 self.scanners.remove(&scanner);
@@ -189,14 +206,14 @@ impl Task {
                     }
                 }
                 Output::Device(device, command) => {
-                    if let Some(commands) = self.devices.get(&device) {
-                        let _ = commands.send(command);
+                    if let Some(link) = self.devices.get(&device) {
+                        let _ = link.commands.send(command);
                     }
                 }
                 Output::Scan(on) => {
                     info!("{}", if on { "scanning for devices" } else { "no longer scanning" });
-                    for wishes in self.scanners.values() {
-                        let _ = wishes.send(on);
+                    for orders in self.scanners.values() {
+                        let _ = orders.send(ToScanner::Scan(on));
                     }
                 }
                 Output::Note(note) => log(&note),
@@ -283,21 +300,55 @@ impl Task {
     }
 
     fn opened(&mut self, now: Instant, opened: Opened) {
-        let Opened { sighting, found, port } = opened;
+        let Opened { scanner, sighting, found, port } = opened;
         let Some(hub) = self.to_self.upgrade() else { return };
         self.last_device += 1;
         let device = DeviceId(self.last_device);
         let gap = port.gap();
-        let address = format!("{}:{}", sighting.bus, sighting.address);
+        let address = sighting.key();
         let settings = Settings { gap, limits: Vec::new(), stop_first: self.hub.has_to_rest(&address) };
-        let (commands, receiver) = mpsc::unbounded_channel();
-        self.devices.insert(device, commands);
-        self.hub.handle(now, Input::DeviceOpened { device, address: &address, gap });
+        let connection = Connection { available: port.endpoints().to_vec(), sleeps: false, seed: random() };
+        let program = found.program(&connection);
         let span = info_span!("device", name = sighting.name, protocol = found.protocol());
-        tokio::spawn(
-            device_task::run(device, port, found.program(), settings, receiver, hub).instrument(span),
-        );
+        let (commands, receiver) = mpsc::unbounded_channel();
+        self.devices.insert(device, DeviceLink { commands, scanner, sighting, is_told: false });
+        self.hub.handle(now, Input::DeviceOpened { device, address: &address, gap });
+        let alive = self.alive.clone();
+        let task = async move {
+            device_task::run(device, port, program, settings, receiver, hub).await;
+            drop(alive);
+        };
+        tokio::spawn(task.instrument(span));
     }
+
+    fn report(&mut self, now: Instant, device: DeviceId, report: Report) {
+        let ready = match &report {
+            Report::Ready(description) => Some((description.protocol.clone(), description.name.clone())),
+            _ => None,
+        };
+        self.hub.handle(now, Input::Device(device, report));
+        if let Some((protocol, name)) = ready
+            && let Some(index) = self.hub.index_of(device)
+        {
+            self.tell_scanner(device, Outcome::Ready { protocol, name, index });
+        }
+    }
+
+    /// Tells a scanner what became of a device that it found, unless it knows.
+    fn tell_scanner(&mut self, device: DeviceId, outcome: Outcome) {
+        let Some(link) = self.devices.get_mut(&device) else { return };
+        if std::mem::replace(&mut link.is_told, true) {
+            return;
+        }
+        if let Some(orders) = self.scanners.get(&link.scanner) {
+            let _ = orders.send(ToScanner::Outcome(link.sighting.clone(), outcome));
+        }
+    }
+}
+
+/// A number that nobody can tell beforehand.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 fn log(note: &Note) {

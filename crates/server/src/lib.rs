@@ -36,9 +36,9 @@ mod unix;
 mod websocket;
 
 pub use attached::{Attached, Door};
-pub use frisson_devices::Catalogue;
 #[cfg(feature = "simulated")]
 pub use frisson_devices::simulated::{ListError, SimulatedList};
+pub use frisson_devices::{Catalogue, Connection, Match};
 pub use frisson_hardware as hardware;
 #[cfg(feature = "websocket")]
 pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain};

@@ -1,35 +1,26 @@
 //! The one port: upgrades to WebSocket on any path, and answers plain HTTP.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+pub use frisson_hardware::upgrade::{HttpRequest, HttpResponse, plain};
+use frisson_hardware::upgrade::{Upgrade, serve_http, upgrade, upgraded};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::{Instrument, debug, info_span, warn};
+#[cfg(feature = "tls")]
+use tracing::debug;
+use tracing::{Instrument, info_span, warn};
 
 use crate::Shared;
 use crate::websocket;
 
-/// A plain HTTP request to a listener's port.
-pub type HttpRequest = Request<Incoming>;
-/// The answer to one.
-pub type HttpResponse = Response<Full<Bytes>>;
 /// Answers plain HTTP requests on the port that clients use.
 pub type HttpHandler =
     Arc<dyn Fn(HttpRequest) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync>;
@@ -98,62 +89,32 @@ where
 {
     let timeout = shared.limits.handshake_timeout;
     let place = Arc::new(place);
-    let service = service_fn(move |mut request: HttpRequest| {
+    serve_http(stream, timeout, move |mut request| {
         let http = Arc::clone(&http);
         let shared = Arc::clone(&shared);
         let place = Arc::clone(&place);
         async move {
-            let accept = match upgrade(&request) {
-                Upgrade::None => return Ok::<_, Infallible>(http(request).await),
-                Upgrade::Bad(why) => return Ok(plain(StatusCode::BAD_REQUEST, why)),
-                Upgrade::WebSocket(accept) => accept,
+            let response = match upgrade(&request) {
+                Upgrade::None => return http(request).await,
+                Upgrade::Bad(why) => return plain(StatusCode::BAD_REQUEST, why),
+                Upgrade::WebSocket(response) => response,
             };
             let upgrading = hyper::upgrade::on(&mut request);
             let session = shared.next_session();
             let span = info_span!(parent: None, "session", id = session.0);
             tokio::spawn(
                 async move {
-                    match upgrading.await.map(|upgraded| upgraded.downcast::<TokioIo<S>>()) {
-                        Ok(Ok(parts)) => {
-                            let stream = Prefixed { prefix: parts.read_buf, stream: parts.io.into_inner() };
-                            websocket::serve(stream, session, shared.limits, shared.hub.clone()).await;
-                        }
-                        Ok(Err(_)) => debug!("the connection is of another kind than it was"),
-                        Err(error) => debug!("the upgrade to WebSocket failed: {error}"),
+                    if let Some(stream) = upgraded::<S>(upgrading).await {
+                        websocket::serve(stream, session, shared.limits, shared.hub.clone()).await;
                     }
                     drop(place);
                 }
                 .instrument(span),
             );
-            let mut response = Response::new(Full::default());
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            let headers = response.headers_mut();
-            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-            Ok(response)
+            response
         }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
-        .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        debug!("HTTP ended: {error}");
-    }
-}
-
-/// A response of plain text.
-pub fn plain(status: StatusCode, text: impl Into<String>) -> HttpResponse {
-    let mut response = Response::new(Full::from(text.into()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+    })
+    .await;
 }
 
 /// What a plain request is told unless the application answers it.
@@ -166,79 +127,6 @@ pub(crate) fn default_http(_: HttpRequest) -> Pin<Box<dyn Future<Output = HttpRe
         response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         response
     })
-}
-
-enum Upgrade {
-    None,
-    Bad(&'static str),
-    WebSocket(HeaderValue),
-}
-
-/// Whether a request wants WebSocket (RFC 6455, section 4.2).
-fn upgrade(request: &HttpRequest) -> Upgrade {
-    const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    let headers = request.headers();
-    if !has_token(headers, &header::UPGRADE, "websocket") {
-        return Upgrade::None;
-    }
-    if request.method() != Method::GET || !has_token(headers, &header::CONNECTION, "upgrade") {
-        return Upgrade::Bad("an upgrade to WebSocket is a GET with the header Connection: Upgrade\n");
-    }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Upgrade::Bad(
-            "this server speaks version 13 of WebSocket: the header Sec-WebSocket-Version is missing or different\n",
-        );
-    }
-    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-        return Upgrade::Bad("the header Sec-WebSocket-Key is missing\n");
-    };
-    let mut hash = sha1_smol::Sha1::new();
-    hash.update(key.as_bytes());
-    hash.update(GUID);
-    match HeaderValue::try_from(BASE64.encode(hash.digest().bytes())) {
-        Ok(accept) => Upgrade::WebSocket(accept),
-        Err(_) => Upgrade::Bad("the header Sec-WebSocket-Key cannot be used\n"),
-    }
-}
-
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
-}
-
-/// A stream of which some bytes have been read already.
-struct Prefixed<S> {
-    prefix: Bytes,
-    stream: S,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.prefix.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
-        }
-        let count = self.prefix.len().min(buf.remaining());
-        buf.put_slice(&self.prefix.split_to(count));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
 
 /// What a listener's failure to start means to a person.

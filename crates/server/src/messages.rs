@@ -7,7 +7,7 @@ use std::time::Instant;
 use frisson_devices::Match;
 use frisson_engine::device::Report;
 use frisson_engine::hub::{Close, DeviceId, ScannerId, SessionId};
-use frisson_hardware::{Port, Sighting};
+use frisson_hardware::{Outcome, Port, Sighting};
 use frisson_wire::{DeviceList, Id, Message, Request};
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,8 +29,17 @@ pub(crate) enum ToHub {
     Shutdown(oneshot::Sender<Vec<String>>),
 }
 
+/// What the task of a scanner hears.
+pub(crate) enum ToScanner {
+    /// Begin or end to look for devices.
+    Scan(bool),
+    /// This became of a device that was found.
+    Outcome(Sighting, Outcome),
+}
+
 /// A link that was opened just now.
 pub(crate) struct Opened {
+    pub(crate) scanner: ScannerId,
     pub(crate) sighting: Sighting,
     pub(crate) found: Match,
     pub(crate) port: Box<dyn Port>,

@@ -1,7 +1,8 @@
 //! The handle to a running server, and how one is made.
 
+use std::convert::Infallible;
 use std::io;
-#[cfg(feature = "websocket")]
+#[cfg(any(feature = "websocket", feature = "virtual-hardware"))]
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,8 @@ use crate::{Attached, Door, discovery, hub_task};
 
 /// How many inputs may wait for the hub.
 const HUB_QUEUE: usize = 1024;
+/// How long links and scanners may take to be closed after everything was stopped.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Makes a [`Server`].
 pub struct Builder {
@@ -29,6 +32,8 @@ pub struct Builder {
     scanners: Vec<Box<dyn Scanner>>,
     #[cfg(feature = "simulated")]
     simulated: Option<crate::SimulatedList>,
+    #[cfg(feature = "virtual-hardware")]
+    virtual_hardware: Option<frisson_hardware::virtual_hardware::Options>,
 }
 
 /// What the tasks of a server share.
@@ -54,8 +59,12 @@ impl Shared {
 /// A running server. When it is dropped the server shuts down by itself, as far as its runtime lets it.
 pub struct Server {
     shared: Arc<Shared>,
+    /// Closed when the tasks of all devices and scanners have ended.
+    alive: mpsc::Receiver<Infallible>,
     #[cfg(feature = "simulated")]
     simulation: Option<frisson_hardware::simulated::Simulation>,
+    #[cfg(feature = "virtual-hardware")]
+    virtual_hardware: Option<SocketAddr>,
 }
 
 /// Why a server could not be started.
@@ -69,6 +78,10 @@ pub enum StartError {
     #[cfg(feature = "simulated")]
     #[error("simulated devices: {0}")]
     Simulation(#[from] frisson_hardware::simulated::SimulationError),
+    /// Virtual hardware cannot be offered.
+    #[cfg(feature = "virtual-hardware")]
+    #[error(transparent)]
+    VirtualHardware(#[from] frisson_hardware::virtual_hardware::ListenError),
 }
 
 /// Why a server does not listen.
@@ -209,10 +222,18 @@ impl Builder {
         self
     }
 
+    /// Lets other programs present devices, at a port of 127.0.0.1. For tests, and for the makers of devices.
+    #[cfg(feature = "virtual-hardware")]
+    #[must_use]
+    pub fn virtual_hardware(mut self, options: frisson_hardware::virtual_hardware::Options) -> Self {
+        self.virtual_hardware = Some(options);
+        self
+    }
+
     /// Starts the server on the current tokio runtime.
     ///
     /// # Errors
-    /// There is no runtime, or the simulated devices do not go together.
+    /// There is no runtime, the simulated devices do not go together, or virtual hardware cannot be offered.
     pub fn start(self) -> Result<Server, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         #[cfg_attr(not(feature = "simulated"), allow(unused_mut))]
@@ -230,23 +251,37 @@ impl Builder {
             }
             None => None,
         };
+        #[cfg(feature = "virtual-hardware")]
+        let virtual_hardware = match self.virtual_hardware {
+            Some(options) => {
+                let (bus, address) = frisson_hardware::virtual_hardware::VirtualHardware::listen(options)?;
+                scanners.push(Box::new(bus));
+                Some(address)
+            }
+            None => None,
+        };
+        let (alive, ended) = mpsc::channel(1);
         let (hub, inputs) = mpsc::channel(HUB_QUEUE);
         let max_sessions = self.config.max_sessions;
-        let mut machine = hub_task::Task::new(Hub::new(self.config), hub.downgrade());
+        let mut machine = hub_task::Task::new(Hub::new(self.config), hub.downgrade(), alive.clone());
         for (number, scanner) in (0..).zip(scanners) {
             let id = ScannerId(number);
-            let (wishes, receiver) = mpsc::unbounded_channel();
-            machine.add_scanner(id, wishes);
-            let span = tracing::info_span!("bus", name = %scanner.bus());
-            let task = discovery::run(id, scanner, self.catalogue.clone(), receiver, hub.clone());
+            let (orders, receiver) = mpsc::unbounded_channel();
+            machine.add_scanner(id, orders);
+            let span = tracing::info_span!("bus", name = scanner.name());
+            let task =
+                discovery::run(id, scanner, self.catalogue.clone(), receiver, hub.clone(), alive.clone());
             runtime.spawn(task.instrument(span));
         }
         runtime.spawn(machine.run(inputs));
         let shared = Shared { hub, limits: self.limits, max_sessions, last_session: AtomicU64::new(0) };
         Ok(Server {
             shared: Arc::new(shared),
+            alive: ended,
             #[cfg(feature = "simulated")]
             simulation,
+            #[cfg(feature = "virtual-hardware")]
+            virtual_hardware,
         })
     }
 }
@@ -273,6 +308,8 @@ impl Server {
             scanners: Vec::new(),
             #[cfg(feature = "simulated")]
             simulated: None,
+            #[cfg(feature = "virtual-hardware")]
+            virtual_hardware: None,
         }
     }
 
@@ -427,16 +464,24 @@ impl Server {
         self.simulation.as_ref()
     }
 
-    /// Stops every device, closes the links, then ends the sessions. Takes at most about 2 s.
+    /// Where other programs present devices, if they may.
+    #[cfg(feature = "virtual-hardware")]
+    pub fn virtual_hardware(&self) -> Option<SocketAddr> {
+        self.virtual_hardware
+    }
+
+    /// Stops every device, closes the links, then ends the sessions. Takes at most about 2 s, and as long again where a bus does not let go of its
+    /// links.
     ///
     /// # Cancel safety
     /// The shutdown goes on when the future is dropped.
-    pub async fn shutdown(self) -> Stopped {
+    pub async fn shutdown(mut self) -> Stopped {
         let (answer, stopped) = oneshot::channel();
         let unstopped = match self.shared.hub.send(ToHub::Shutdown(answer)).await {
             Ok(()) => tokio::time::timeout(SHUTDOWN_TIMEOUT + Duration::from_secs(1), stopped).await,
             Err(_) => return Stopped { unstopped: Vec::new() },
         };
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.alive.recv()).await;
         match unstopped {
             Ok(Ok(unstopped)) => Stopped { unstopped },
             _ => Stopped { unstopped: vec!["all devices: the server did not answer".to_owned()] },

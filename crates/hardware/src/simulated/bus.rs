@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use frisson_program::{Bus, Sighting};
+use frisson_program::{Bus, ConnectPlan, Sighting};
 use frisson_wire::Feature;
 use tokio::sync::Notify;
 
@@ -55,8 +55,8 @@ impl SimulatedBus {
 }
 
 impl Scanner for SimulatedBus {
-    fn bus(&self) -> Bus {
-        Bus::Simulated
+    fn name(&self) -> &'static str {
+        Bus::Simulated.name()
     }
 
     fn scan(&mut self, on: bool) {
@@ -76,7 +76,11 @@ impl Scanner for SimulatedBus {
         })
     }
 
-    fn connect(&mut self, sighting: &Sighting) -> BoxFuture<'static, Result<Box<dyn Port>, PortError>> {
+    fn connect(
+        &mut self,
+        sighting: &Sighting,
+        _: Vec<ConnectPlan>,
+    ) -> BoxFuture<'static, Result<Box<dyn Port>, PortError>> {
         let unit = self.simulation.unit(&sighting.address).map(|(_, unit)| Arc::clone(unit));
         Box::pin(async move {
             let unit = unit.map_err(|reason| PortError::Failed(reason.to_string()))?;

@@ -94,6 +94,11 @@ impl Machine {
         }
     }
 
+    /// Where bytes go to and come from.
+    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
+        [Endpoint::TX].into_iter().chain(self.senses.iter().map(|sense| sense.endpoint)).collect()
+    }
+
     /// Takes bytes that were written to `tx`: all of them, or none with the reason.
     pub(super) fn write(&mut self, bytes: &[u8], now: Instant) -> Result<(), String> {
         let (records, rest) = bytes.as_chunks::<RECORD>();

@@ -13,13 +13,15 @@ use crate::{BoxFuture, Notified, Port, PortError};
 pub(super) struct SimulatedPort {
     unit: Arc<Unit>,
     link: Link,
+    endpoints: Vec<Endpoint>,
 }
 
 impl SimulatedPort {
     /// Opens a device.
     pub(super) fn open(unit: Arc<Unit>) -> Result<Self, PortError> {
         let link = unit.open()?;
-        Ok(Self { unit, link })
+        let endpoints = unit.state().machine.endpoints();
+        Ok(Self { unit, link, endpoints })
     }
 
     /// Takes the time that an answer takes.
@@ -95,6 +97,10 @@ impl Port for SimulatedPort {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move { self.unit.close(self.link) })
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 }
 
