@@ -52,10 +52,12 @@ mod pacing;
 mod reads;
 mod stops;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use frisson_program::{Description, Endpoint, Operation, Packet};
 use frisson_wire::{InputKind, OutputKind};
+
+use crate::timers::later;
 
 pub use self::machine::DeviceMachine;
 
@@ -199,10 +201,4 @@ pub struct Settings {
     pub limits: Vec<Limit>,
     /// Outputs to be brought to rest as soon as the device is ready, because a stop was not written when it was last connected.
     pub stop_first: bool,
-}
-
-/// The time that lies `by` after `from`; a day after it where the clock cannot express that.
-fn later(from: Instant, by: Duration) -> Instant {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    from.checked_add(by).or_else(|| from.checked_add(DAY)).unwrap_or(from)
 }
