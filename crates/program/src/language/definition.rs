@@ -16,6 +16,9 @@ use super::template::Template;
 use super::vectors::test::Test;
 use crate::{Description, Endpoint, Program};
 
+/// So many variants are tried for a model that does not say its own.
+const MOST_VARIANTS: usize = 16;
+
 /// A protocol, checked and ready to be used. Never changes; share it as an `Arc`.
 #[derive(Debug, Clone)]
 pub struct Definition {
@@ -170,16 +173,42 @@ impl Definition {
             {
                 model.features.clone_from(&default.features);
             }
-            let mut report = Report::new(&self.origin, "");
-            super::check::model(&all, &model, &mut report);
-            if report.has_failed() {
-                found.extend(report.finish());
-            } else {
-                all.models.insert(place, model);
-                place += 1;
+            match all.fitted(model) {
+                Ok(model) => {
+                    all.models.insert(place, model);
+                    place += 1;
+                }
+                Err(wrong) => found.extend(wrong),
             }
         }
         (all, found)
+    }
+
+    /// A model that fits the packets. One that does not say its variant has that of the default model, or else the first under which
+    /// everything that it has is served.
+    fn fitted(&self, model: Model) -> Result<Model, Vec<Diagnostic>> {
+        let default = self.models.iter().find(|model| model.matches.is_empty());
+        let mut variants: Vec<_> =
+            default.into_iter().chain(&self.models).map(|model| &model.variant).collect();
+        if model.variant.is_some() {
+            variants = vec![&model.variant];
+        }
+        let mut first = None;
+        let mut tried = Vec::new();
+        for variant in variants {
+            if tried.contains(&variant) || tried.len() >= MOST_VARIANTS {
+                continue;
+            }
+            tried.push(variant);
+            let candidate = Model { variant: variant.clone(), ..model.clone() };
+            let mut report = Report::new(&self.origin, "");
+            super::check::model(self, &candidate, &mut report);
+            if !report.has_failed() {
+                return Ok(candidate);
+            }
+            first.get_or_insert_with(|| report.finish());
+        }
+        Err(first.unwrap_or_default())
     }
 
     /// The constants of a model, in the order of the names.

@@ -212,7 +212,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 
 fn number(bytes: &[u8], format: Format) -> Option<(i64, &[u8])> {
     Some(match format {
-        Format::U8 | Format::Decimal | Format::Padded(_) => {
+        Format::U8 | Format::Decimal | Format::Padded(_) | Format::PaddedToTop => {
             let (byte, after) = bytes.split_first()?;
             (i64::from(*byte), after)
         }

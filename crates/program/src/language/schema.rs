@@ -76,6 +76,6 @@ schemas! {
     FEATURE "features": "index" "id" "label" "vibrate" "rotate" "oscillate" "constrict" "spray" "temperature" "led" "position" "stroke"
         "ms" "battery" "rssi" "pressure" "button";
     FEATURE_INPUT "input of a feature": "range" "read" "subscribe";
-    TEST "tests": "model" "name" "manufacturer" "has" "init" "script" "becomes" "steps";
+    TEST "tests": "model" "features" "variant" "set" "name" "manufacturer" "has" "init" "script" "becomes" "steps";
     STEP "steps": "set" "ms" "stop" "wait" "read" "listen" "unlisten" "hears" "gives" "notice" "fails" "sends";
 }

@@ -69,6 +69,8 @@ pub(super) enum Format {
     Decimal,
     /// Decimal, with zeros in front up to this width.
     Padded(u8),
+    /// Decimal, with zeros in front up to the width of the highest value of the output's range.
+    PaddedToTop,
 }
 
 impl Format {
@@ -95,11 +97,22 @@ impl Format {
     fn parse_text(name: &str) -> Result<Self, String> {
         let width = name.strip_prefix('0').and_then(|digits| digits.parse().ok());
         match width {
+            _ if name == "0top" => Ok(Self::PaddedToTop),
             Some(width @ 1..=18) => Ok(Self::Padded(width)),
             _ => {
                 let shown: String = name.chars().take(20).collect();
-                Err(format!("`{shown}` is not a width; write e.g. `:03` for three digits"))
+                Err(format!(
+                    "`{shown}` is not a width; write e.g. `:03` for three digits, or `:0top` for those of the highest value"
+                ))
             }
+        }
+    }
+
+    /// The format where the highest value of the output's range is this.
+    pub(super) fn for_top(self, top: i64) -> Self {
+        match self {
+            Self::PaddedToTop => Self::Padded(u8::try_from(top.max(1).ilog10() + 1).unwrap_or(u8::MAX)),
+            other => other,
         }
     }
 
@@ -110,7 +123,7 @@ impl Format {
             Self::I8 => Interval::new(-0x80, 0x7F),
             Self::U16Le | Self::U16Be => Interval::new(0, 0xFFFF),
             Self::U32Le | Self::U32Be => Interval::new(0, 0xFFFF_FFFF),
-            Self::Decimal => Interval::new(i64::MIN, i64::MAX),
+            Self::Decimal | Self::PaddedToTop => Interval::new(i64::MIN, i64::MAX),
             Self::Padded(width) => {
                 let most = |digits: u32| 10_i64.checked_pow(digits).map_or(i64::MAX, |power| power - 1);
                 let width = u32::from(width);
@@ -126,7 +139,9 @@ impl Format {
             Self::U16Le | Self::U16Be => 2,
             Self::U32Le | Self::U32Be => 4,
             Self::Padded(width) => usize::from(width),
-            Self::Decimal => values.low.to_string().len().max(values.high.to_string().len()),
+            Self::Decimal | Self::PaddedToTop => {
+                values.low.to_string().len().max(values.high.to_string().len())
+            }
         }
     }
 
@@ -265,6 +280,12 @@ impl Work<'_, '_, '_, '_> {
                 if self.is_text { Format::parse_text(format) } else { Format::parse_bytes(format) }
             }
         };
+        if matches!(
+            (&format, self.level),
+            (Ok(Format::PaddedToTop), Level::Head | Level::Setup | Level::Identify)
+        ) {
+            return self.error(text, at + parsed.format.unwrap_or(0), "`top` has no value here", None);
+        }
         match format {
             Ok(format) => {
                 let place = text.place(at, self.maker.report);
@@ -347,7 +368,8 @@ pub(super) fn hex_byte(text: &str) -> Option<u8> {
 impl Template {
     /// Whether it has to be rendered for each output, because it speaks of one.
     pub(super) fn is_per_output(&self) -> bool {
-        let per_output = |hole: &Hole| hole.expr.uses(Var::is_per_output);
+        let per_output =
+            |hole: &Hole| hole.format == Format::PaddedToTop || hole.expr.uses(Var::is_per_output);
         self.pieces.iter().any(|piece| match piece {
             Piece::Hole(hole) => per_output(hole),
             Piece::Times(_, body) => {

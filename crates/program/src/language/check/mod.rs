@@ -23,7 +23,8 @@ pub(super) fn definition(definition: &Definition, report: &mut Report<'_>) {
     let mut check = Check::new(definition, report);
     let mut seen = BTreeSet::new();
     let mut triggered = BTreeSet::new();
-    for model in &definition.models {
+    let of_tests = definition.tests.iter().filter_map(|test| test.own.as_ref());
+    for model in definition.models.iter().chain(of_tests) {
         // Models that differ in their names only need one look.
         if seen.insert(signature(model)) {
             triggered.extend(check.model(model));
@@ -73,10 +74,11 @@ fn signature(model: &Model) -> String {
 }
 
 fn called(model: &Model) -> String {
-    match (&model.name, model.matches.first()) {
+    match (&model.name, model.matches.first().filter(|key| *key != "\u{0}")) {
         (Some(name), _) => format!("`{name}`"),
         (None, Some(key)) => format!("the model `{key}`"),
-        (None, None) => "the default model".to_owned(),
+        (None, None) if model.matches.is_empty() => "the default model".to_owned(),
+        (None, None) => "the model of a test".to_owned(),
     }
 }
 
@@ -284,8 +286,9 @@ impl<'c, 'r> Check<'c, 'r> {
         if self.reported.contains(&hole.place) && hole.place != Place::default() {
             return;
         }
-        let range = hole.format.range();
-        let fits = hole.format.describe();
+        let format = hole.format.for_top(facts.output.map_or(0, |output| output.range.high));
+        let range = format.range();
+        let fits = format.describe();
         let (what, help) = match facts.prove(&hole.expr, range, when, &mut self.budget) {
             Proof::Fits => return,
             Proof::Fails(what) => (
@@ -425,7 +428,7 @@ impl<'c, 'r> Check<'c, 'r> {
 fn width(facts: &Facts<'_>, pieces: &[Piece]) -> (usize, usize) {
     let widths = pieces.iter().map(|piece| match piece {
         Piece::Literal(bytes) => (bytes.len(), bytes.len()),
-        Piece::Hole(hole) if hole.format == Format::Decimal => {
+        Piece::Hole(hole) if matches!(hole.format, Format::Decimal | Format::PaddedToTop) => {
             (1, hole.format.width(facts.bound(&hole.expr).values))
         }
         Piece::Hole(hole) => {

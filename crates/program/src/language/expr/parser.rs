@@ -86,7 +86,7 @@ impl<'t> Parser<'t> {
             if sign == "?" && least <= 1 {
                 self.advance()?;
                 let then = self.expression(0, depth + 1)?;
-                self.expect(":", "the `:` of `? :`")?;
+                self.require(":", "the `:` of `? :`")?;
                 let other = self.expression(1, depth + 1)?;
                 left = self.node(Node::Choose(Box::new([left, then, other])))?;
                 continue;
@@ -122,7 +122,7 @@ impl<'t> Parser<'t> {
             Token::Sign("(") => {
                 self.advance()?;
                 let inner = self.expression(0, depth + 1)?;
-                self.expect(")", "a closing `)`")?;
+                self.require(")", "a closing `)`")?;
                 Ok(inner)
             }
             Token::Sign(sign) => {
@@ -155,7 +155,7 @@ impl<'t> Parser<'t> {
             "crc16_modbus" => Some(Emitted::Crc16Modbus),
             _ => None,
         };
-        self.expect("(", "`(`")?;
+        self.require("(", "`(`")?;
         if let Some(emitted) = emitted {
             return self.emitted(emitted, name, at);
         }
@@ -167,7 +167,7 @@ impl<'t> Parser<'t> {
                 arguments.push(self.expression(0, depth + 1)?);
             }
         }
-        self.expect(")", "`,` or `)`")?;
+        self.require(")", "`,` or `)`")?;
         let given = arguments.len();
         let takes = |what: &str| Err((at, format!("`{name}` takes {what}, not {given}"), None));
         let node = match (name, Native::named(name)) {
@@ -214,11 +214,11 @@ impl<'t> Parser<'t> {
             return Err((self.word.at, format!("`{name}` takes the number of its first byte"), Some(help)));
         };
         self.advance()?;
-        self.expect(")", "`)`")?;
+        self.require(")", "`)`")?;
         self.node(Node::Emitted(emitted, from))
     }
 
-    fn expect(&mut self, sign: &'static str, what: &str) -> Result<(), Wrong> {
+    fn require(&mut self, sign: &'static str, what: &str) -> Result<(), Wrong> {
         if self.word.token != Token::Sign(sign) {
             return Err(self.unexpected(what));
         }

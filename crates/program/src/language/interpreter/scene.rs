@@ -246,20 +246,20 @@ impl Scene<'_> {
 
     fn hole(&self, hole: &Hole, item: Option<Item>, out: &mut Packet) -> Result<(), String> {
         let view = View { scene: *self, item, emitted: out };
+        let format = hole.format.for_top(item.map_or(self.top, |item| item.top));
         let value = hole.expr.code.value(&view).map_err(|fault| format!("`{{{}}}` {fault}", hole.source))?;
-        let misfit =
-            || format!("`{{{}}}` is {value}, which does not fit {}", hole.source, hole.format.describe());
-        if !hole.format.range().contains(value) {
+        let misfit = || format!("`{{{}}}` is {value}, which does not fit {}", hole.source, format.describe());
+        if !format.range().contains(value) {
             return Err(misfit());
         }
-        match hole.format {
+        match format {
             Format::U8 => push(out, &u8::try_from(value).map_err(|_| misfit())?.to_be_bytes()),
             Format::I8 => push(out, &i8::try_from(value).map_err(|_| misfit())?.to_be_bytes()),
             Format::U16Le => push(out, &u16::try_from(value).map_err(|_| misfit())?.to_le_bytes()),
             Format::U16Be => push(out, &u16::try_from(value).map_err(|_| misfit())?.to_be_bytes()),
             Format::U32Le => push(out, &u32::try_from(value).map_err(|_| misfit())?.to_le_bytes()),
             Format::U32Be => push(out, &u32::try_from(value).map_err(|_| misfit())?.to_be_bytes()),
-            Format::Decimal => decimal(out, value, 0),
+            Format::Decimal | Format::PaddedToTop => decimal(out, value, 0),
             Format::Padded(width) => decimal(out, value, usize::from(width)),
         }
     }

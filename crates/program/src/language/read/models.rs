@@ -101,9 +101,12 @@ impl Reader<'_, '_> {
         let mut keys = std::collections::BTreeMap::new();
         for (model, table) in models.iter().zip(tables) {
             for key in &model.matches {
-                if let Some(line) = keys.insert(key, model.line) {
-                    let message = format!("`{key}` is matched by the model in line {line} as well");
-                    self.report.error(table.place_of("match", self.report), message, None);
+                if let Some(line) = keys.get(key) {
+                    let message = format!("`{key}` is matched by the model in line {line} already");
+                    let help = "this one is known by its `id` only".to_owned();
+                    self.report.warning(table.place_of("match", self.report), message, Some(help));
+                } else {
+                    keys.insert(key, model.line);
                 }
             }
         }
@@ -117,6 +120,37 @@ impl Reader<'_, '_> {
             let message = format!("names and keys have 1 to {LONGEST} characters");
             self.report.error(table.place(self.report), message, None);
         }
+        Model {
+            id: table.word("id", self.report),
+            protocol: table.word("protocol", self.report),
+            name,
+            matches,
+            features: self.features(table),
+            gap: table.millis("gap", 0..=10_000, self.report),
+            variant: table.word("variant", self.report),
+            set: self.assignments(table),
+            line: table.place(self.report).line,
+        }
+    }
+
+    /// The model that only a test has.
+    pub(super) fn own_model(&mut self, table: &Table<'_>, key: String) -> Model {
+        let model = Model {
+            matches: vec![key],
+            features: self.features(table),
+            variant: table.word("variant", self.report),
+            set: self.assignments(table),
+            line: table.place(self.report).line,
+            ..Model::default()
+        };
+        for (name, _) in model.set.iter().filter(|(name, _)| !self.names.constants.contains(name)) {
+            let place = table.place_of("set", self.report);
+            self.report.error(place, format!("no model sets a constant `{name}`"), None);
+        }
+        model
+    }
+
+    fn features(&mut self, table: &Table<'_>) -> Vec<ModelFeature> {
         let tables = table.tables("features", &FEATURE, MOST_FEATURES, self.report);
         let features: Vec<_> = tables.iter().zip(0..).map(|(table, at)| self.feature(table, at)).collect();
         for (feature, table) in features.iter().zip(&tables) {
@@ -130,17 +164,7 @@ impl Reader<'_, '_> {
                 );
             }
         }
-        Model {
-            id: table.word("id", self.report),
-            protocol: table.word("protocol", self.report),
-            name,
-            matches,
-            features,
-            gap: table.millis("gap", 0..=10_000, self.report),
-            variant: table.word("variant", self.report),
-            set: self.assignments(table),
-            line: table.place(self.report).line,
-        }
+        features
     }
 
     fn feature(&mut self, table: &Table<'_>, at: u32) -> ModelFeature {

@@ -34,6 +34,19 @@ impl Reader<'_, '_> {
         if table.has("model") {
             table.refuse(&["name", "manufacturer"], "model", self.report);
         }
+        let own = table.has("features").then(|| {
+            table.refuse(&["model", "name", "manufacturer", "becomes"], "features", self.report);
+            // No device can have this key.
+            self.own_model(table, "\u{0}".to_owned())
+        });
+        if own.is_none() {
+            for key in ["variant", "set"].iter().filter(|key| table.has(key)) {
+                let help =
+                    "they belong to a model that only the test has: features = [{ vibrate = 9 }]".to_owned();
+                let place = table.place_of(key, self.report);
+                self.report.error(place, format!("`{key}` has no meaning without `features`"), Some(help));
+            }
+        }
         if table.has("script") {
             table.refuse(&["init"], "script", self.report);
         }
@@ -57,6 +70,7 @@ impl Reader<'_, '_> {
         }
         Test {
             model: table.word("model", self.report),
+            own,
             name: table.word("name", self.report),
             manufacturer,
             has,

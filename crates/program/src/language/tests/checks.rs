@@ -227,12 +227,6 @@ fn models_that_make_no_sense_are_refused() {
     );
     says(&models("[[models]]\nmatch = [\"A\"]\n"), &["the model has no `features`"]);
     says(
-        &models(
-            "[[models]]\nmatch = [\"A\"]\nfeatures = [{ vibrate = 9 }]\n[[models]]\nmatch = [\"A\"]\nfeatures = [{ vibrate = 9 }]\n",
-        ),
-        &["`A` is matched by the model in line"],
-    );
-    says(
         &models("[[models]]\nfeatures = [{ index = 1, vibrate = 9 }, { vibrate = 9 }]\n"),
         &["two features have index 1"],
     );
@@ -248,6 +242,60 @@ fn models_that_make_no_sense_are_refused() {
         &models("[[models]]\nset.v0 = 1\nfeatures = [{ vibrate = 9 }]\n"),
         &["`v0` is a name of the language"],
     );
+}
+
+#[test]
+fn of_two_models_for_one_key_the_first_counts_and_the_second_is_a_warning() {
+    let definition = sound(&file(
+        "[[packets]]\nhex = \"{v}\"\n[[models]]\nmatch = [\"A\"]\nname = \"One\"\nfeatures = [{ vibrate = 9 }]\n\
+         [[models]]\nmatch = [\"A\", \"Device\"]\nname = \"Two\"\nfeatures = [{ vibrate = 9 }]\n",
+    ));
+    says(
+        &lines(definition.warnings()),
+        &["device.toml:11:9: warning: `A` is matched by the model in line 6 already"],
+    );
+    assert_eq!(definition.model("A").and_then(|model| model.name.as_deref()), Some("One"));
+}
+
+#[test]
+fn a_test_may_have_a_model_of_its_own() {
+    let tables = "[[packets]]\nhex = \"{v} {dev}\"\n[[packets]]\nvariant = [\"x\"]\non = [\"rotate\"]\nhex = \"02 {v}\"\n\
+        [[models]]\nset.dev = 1\nfeatures = [{ vibrate = 9 }]\n\
+        [[tests]]\nfeatures = [{ rotate = 9 }]\nvariant = \"x\"\nset.dev = 2\nsteps = [{ set = [[0, 5]], sends = [\"tx 05 02\", \"tx 02 05\"] }]\n";
+    let definition = check(&file(tables), "device.toml", Instant::now())
+        .unwrap_or_else(|found| panic!("{}", lines(&found)));
+    assert_eq!(lines(definition.warnings()), "", "the second packet is triggered by the test's model");
+    says(
+        &wrong(&file(&tables.replace("sends = [\"tx 05 02\"", "sends = [\"tx 05 03\""))),
+        &["this sends \"tx 05 02\""],
+    );
+    says(
+        &wrong(&file(&tables.replace("rotate = 9 }", "rotate = 300 }"))),
+        &["is 256 when v = 256", "the model of a test"],
+    );
+    says(&wrong(&file(&tables.replace("set.dev = 2", "set.dex = 2"))), &["no model sets a constant `dex`"]);
+    says(
+        &wrong(&file(&tables.replace("features = [{ rotate = 9 }]\n", ""))),
+        &["`variant` has no meaning without `features`"],
+    );
+}
+
+#[test]
+fn a_model_of_settings_without_a_variant_gets_one_that_serves_it() {
+    let base = sound(&file(
+        "[[packets]]\nvariant = [\"plain\"]\non = [\"vibrate\"]\nhex = \"01 {v}\"\n[[packets]]\nvariant = [\"turning\"]\nhex = \"02 {v}\"\n\
+         [[models]]\nvariant = \"plain\"\nfeatures = [{ vibrate = 9 }]\n\
+         [[models]]\nmatch = [\"R\"]\nvariant = \"turning\"\nfeatures = [{ rotate = 9 }]\n",
+    ));
+    let variant = |model: &Model| {
+        let new =
+            Model { matches: vec!["New".to_owned()], features: model.features.clone(), ..Model::default() };
+        let (extended, found) = base.extended(Addition { models: vec![new], ..Addition::default() });
+        assert_eq!(found, []);
+        extended.model("New").and_then(|model| model.variant.clone())
+    };
+    let variants: Vec<_> = base.models().iter().map(variant).collect();
+    assert_eq!(variants, [Some("plain".to_owned()), Some("turning".to_owned())]);
 }
 
 #[test]

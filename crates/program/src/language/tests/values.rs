@@ -123,6 +123,20 @@ fn text_is_written_with_its_braces_and_zeros() {
 }
 
 #[test]
+fn a_number_may_be_as_wide_as_the_highest_value() {
+    let text = |top: i32| simple("text = \"V{v:0top}\"", &format!("{{ vibrate = {top} }}"));
+    for (top, value, digits) in
+        [(9, 5, "35"), (99, 5, "30 35"), (100, 99, "30 39 39"), (9999, 0, "30 30 30 30")]
+    {
+        assert_eq!(Rig::new(&text(top)).set(0, value), [format!("tx 56 {digits}")]);
+    }
+    assert!(
+        wrong(&simple("text = \"{v * 10:0top}\"", "{ vibrate = 99 }")).contains("does not fit 2 characters")
+    );
+    assert!(wrong(&file("[[init]]\ntext = \"{n:0top}\"\n")).contains("`top` has no value here"));
+}
+
+#[test]
 fn parts_repeat_for_times_and_for_outputs() {
     let file = file(
         r#"

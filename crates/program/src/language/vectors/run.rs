@@ -8,7 +8,7 @@ use frisson_wire::InputKind;
 use super::super::diagnostic::{Diagnostic, Place, Report};
 use super::super::interpreter::Subject;
 use super::super::names::list;
-use super::super::{Definition, read};
+use super::super::{Addition, Definition, read};
 use super::bench::Bench;
 use super::notation;
 use super::test::{Act, Step, Test};
@@ -43,6 +43,9 @@ pub fn run_with(
     report.finish()
 }
 
+/// The address of the device of a test.
+const ADDRESS: &str = "address";
+
 /// More operations and turns of the clock in all tests of a file are refused.
 const MOST_WORK: usize = 40_000;
 
@@ -57,7 +60,17 @@ fn one(
 ) -> Result<(), Wrong> {
     let at = |message: String| (test.place, message, None);
     let subject = subject(definition, test).map_err(at)?;
-    let mut bench = Bench::of(make(subject), now);
+    let mut bench = match &test.own {
+        None => Bench::of(make(subject), now),
+        Some(model) => {
+            let addition = Addition { models: vec![model.clone()], ..Addition::default() };
+            let (extended, wrong) = definition.extended(addition);
+            match wrong.into_iter().next() {
+                None => Bench::new(&Arc::new(extended), subject, now),
+                Some(wrong) => return Err((test.place, wrong.message, wrong.help)),
+            }
+        }
+    };
     let outcome = follow(&mut bench, test);
     *work += bench.work_done();
     outcome
@@ -111,15 +124,17 @@ fn subject(definition: &Definition, test: &Test) -> Result<Subject, String> {
         })
     };
     let identifies = test.name.is_some() || !test.manufacturer.is_empty();
+    let own = test.own.as_ref().and_then(|model| model.matches.first());
     let model = match &test.model {
         Some(name) => Some(named(name)?),
+        None if own.is_some() => own.cloned(),
         None if identifies => None,
         None if definition.model("").is_some() => Some(String::new()),
         None => definition.models.iter().find_map(|model| model.matches.first().cloned()),
     };
     Ok(Subject {
         name: test.name.clone().unwrap_or_default(),
-        address: "address".to_owned(),
+        address: ADDRESS.to_owned(),
         manufacturer: test.manufacturer.clone(),
         model,
         available,

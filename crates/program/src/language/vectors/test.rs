@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use frisson_wire::{InputKind, OutputKind};
 
+use super::super::definition::Model;
 use super::super::diagnostic::Place;
 use crate::{Endpoint, Operation, Packet};
 
@@ -11,6 +12,8 @@ use crate::{Endpoint, Operation, Packet};
 #[derive(Debug, Clone)]
 pub(in super::super) struct Test {
     pub(in super::super) model: Option<String>,
+    /// A model that only this test has, as a user may define one.
+    pub(in super::super) own: Option<Model>,
     pub(in super::super) name: Option<String>,
     pub(in super::super) manufacturer: Vec<(u16, Vec<u8>)>,
     pub(in super::super) has: Option<Vec<Endpoint>>,
