@@ -45,9 +45,13 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where clients connect: ADDR:PORT or unix:PATH; may be given several times. Port 0 lets the system choose
-    /// [default: 127.0.0.1:12345 and [::1]:12345]
-    #[arg(long, value_name = "ADDR:PORT|unix:PATH")]
+    // As text, not as a doc comment: rustdoc takes [::1] for a link.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT|unix:PATH",
+        help = "Where clients connect: ADDR:PORT or unix:PATH; may be given several times. Port 0 lets the system choose \
+                [default: 127.0.0.1:12345 and [::1]:12345]"
+    )]
     pub(crate) listen: Vec<Listen>,
 
     /// What the server calls itself
