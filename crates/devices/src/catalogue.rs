@@ -85,6 +85,11 @@ impl Catalogue {
         definitions.map(|definition| of_file(definition, sighting)).collect()
     }
 
+    /// The device file of a protocol, compiled: the user's own, or the one that is built in.
+    pub fn file(&self, protocol: &str) -> Option<Arc<Definition>> {
+        self.files.get(protocol).cloned().or_else(|| Self::definition(protocol))
+    }
+
     /// The ids of all protocols that have a device file.
     pub fn protocols() -> impl Iterator<Item = &'static str> {
         FILES.iter().map(|file| file.id)

@@ -1,6 +1,6 @@
 //! The kinds of simulated devices, and the lists in which users ask for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -239,6 +239,15 @@ impl SimulatedList {
     }
 }
 
+/// A list of single devices. Of two with the same address the first counts.
+impl FromIterator<Simulated> for SimulatedList {
+    fn from_iter<T: IntoIterator<Item = Simulated>>(devices: T) -> Self {
+        let mut addresses = BTreeSet::new();
+        let devices = devices.into_iter().filter(|device| addresses.insert(device.address.clone()));
+        Self { devices: devices.collect() }
+    }
+}
+
 impl Default for SimulatedList {
     fn default() -> Self {
         Self::of(ARCHETYPES.iter().map(|archetype| (archetype, 1)))
@@ -334,6 +343,15 @@ mod tests {
             "1001 simulated devices are too many: at most 1000 are possible"
         );
         assert!(error(&format!("1vibe:{0},2vibe:{0}", usize::MAX)).contains("too many"));
+    }
+
+    #[test]
+    fn lists_can_be_put_together() {
+        let one: SimulatedList = "1vibe:2".parse().expect("a list");
+        let other: SimulatedList = "1vibe,pump".parse().expect("a list");
+        let both: SimulatedList = one.iter().chain(other.iter()).cloned().collect();
+        let addresses: Vec<_> = both.iter().map(|device| device.address.as_str()).collect();
+        assert_eq!(addresses, ["1vibe-1", "1vibe-2", "pump-1"]);
     }
 
     #[test]

@@ -53,6 +53,22 @@ fn a_different_device_never_takes_an_index_that_another_had() {
 }
 
 #[test]
+fn a_device_gets_the_index_that_is_stored_for_it_and_no_other_gets_it() {
+    let mut bench = Bench::new();
+    bench.handle(Input::Reserved([0, 7].into()));
+    assert_eq!(toy(&mut bench, "a").index, 1);
+    let id = bench.open("b");
+    bench.handle(Input::Stored { device: id, index: Some(7) });
+    bench.ready(id, vec![vibrator(0, 20)]);
+    assert_eq!(bench.hub.index_of(id), Some(7));
+    // Stored twice: the second is new.
+    let id = bench.open("c");
+    bench.handle(Input::Stored { device: id, index: Some(7) });
+    bench.ready(id, vec![vibrator(0, 20)]);
+    assert_eq!(bench.hub.index_of(id), Some(2));
+}
+
+#[test]
 fn another_model_at_the_same_address_is_another_device() {
     let mut bench = Bench::new();
     let a = toy(&mut bench, "a");

@@ -66,6 +66,19 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) simulate: Option<Simulate>,
 
+    /// Where names, indices and limits of devices are kept; without this option, frisson/settings.toml in the folder for
+    /// configuration, or nowhere with --virtual-hardware-port
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+
+    /// A folder of device files, *.toml; without this option, frisson/devices in the folder for configuration
+    #[arg(long, value_name = "DIR")]
+    pub(crate) device_files: Option<PathBuf>,
+
+    /// The user configuration of another server, version 4 or 5: is laid over the settings for this run
+    #[arg(long, value_name = "FILE")]
+    pub(crate) import_user_config: Option<PathBuf>,
+
     /// Let other programs present devices, for tests, at this port of 127.0.0.1. Port 0 lets the system choose
     #[arg(long, value_name = "PORT")]
     pub(crate) virtual_hardware_port: Option<u16>,

@@ -8,6 +8,7 @@ mod http;
 mod logging;
 mod port_owner;
 mod serve;
+mod settings;
 mod signals;
 
 use std::io::Write;

@@ -6,16 +6,18 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use frisson_server::hardware::virtual_hardware;
-use frisson_server::{ListenError, Server, StartError};
+use frisson_server::{ListenError, Server, SimulatedList, StartError};
 use tracing::{info, warn};
 
 use crate::cli::{DEFAULT_PORT, Listen, Serve};
 use crate::exit::Failure;
 use crate::signals::Signals;
-use crate::{http, logging, port_owner};
+use crate::{http, logging, port_owner, settings};
 
 /// How long the start-up lines wait for simulated devices.
 const DEVICES_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long writing the settings may take at the end.
+const KEEP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long devices have to stop after the server itself has failed.
 const FAILED_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -41,12 +43,17 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     // Before anything else: from here on a signal never leaves a device running.
     let mut signals =
         Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
+    let prepared = settings::prepare(&options)?;
     let mut builder = Server::builder()
         .name(&options.name)
+        .catalogue(prepared.catalogue)
+        .settings(prepared.settings)
         .max_ping_time(Duration::from_millis(options.max_ping_time.into()));
-    let simulated = options.simulate.as_ref().map(|list| list.0.len());
-    if let Some(list) = options.simulate {
-        builder = builder.simulate(list.0);
+    let asked = options.simulate.iter().flat_map(|list| list.0.iter()).cloned();
+    let list: SimulatedList = asked.chain(prepared.simulated).collect();
+    let simulated = Some(list.len()).filter(|count| *count > 0);
+    if simulated.is_some() {
+        builder = builder.simulate(list);
     }
     if let Some(port) = options.virtual_hardware_port {
         builder = builder.virtual_hardware(virtual_hardware::Options {
@@ -64,6 +71,7 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         }
         error => Failure::Failed(error.to_string()),
     })?;
+    let keeping = prepared.file.map(|file| tokio::spawn(file.keep(server.settings())));
 
     let addresses = listen(&server, &options.listen).await?;
     say(format_args!("Frisson {} serves clients at", env!("CARGO_PKG_VERSION")));
@@ -97,6 +105,9 @@ async fn serve(options: Serve) -> Result<(), Failure> {
             return Err(Failure::Failed(format!("{signal} again: leaving without waiting for devices to stop")));
         }
     };
+    if let Some(keeping) = keeping {
+        let _ = tokio::time::timeout(KEEP_TIMEOUT, keeping).await;
+    }
     if stopped.is_complete() {
         info!("all devices stopped");
         return Ok(());

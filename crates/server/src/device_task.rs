@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use frisson_engine::device::{Command, DeviceMachine, Input, Output, Settings};
+use frisson_engine::device::{Ask, Command, DeviceMachine, Input, Output, Settings};
 use frisson_engine::hub::DeviceId;
 use frisson_hardware::{Notified, Port, PortError};
 use frisson_program::{Operation, Packet, Program};
@@ -28,11 +28,12 @@ pub(crate) async fn run(
     port: Box<dyn Port>,
     program: Box<dyn Program>,
     settings: Settings,
+    ask: Ask,
     mut commands: mpsc::UnboundedReceiver<Command>,
     hub: mpsc::Sender<ToHub>,
 ) {
     let port: Arc<dyn Port> = Arc::from(port);
-    let mut machine = DeviceMachine::new(now(), program, settings);
+    let mut machine = DeviceMachine::asking(now(), program, settings, ask);
     let mut operation: Option<Operating> = None;
     let mut heard = pin!(listen(Arc::clone(&port)));
     let mut is_gone = false;

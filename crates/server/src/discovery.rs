@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use frisson_devices::Catalogue;
+use frisson_devices::{Catalogue, Match};
 use frisson_engine::hub::ScannerId;
 use frisson_hardware::{Found, Ignored, Outcome, Scanner, Sighting};
 use tokio::sync::mpsc;
@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use crate::messages::{Opened, ToHub, ToScanner};
+use crate::messages::{Opened, Shelf, ToHub, ToScanner};
+use crate::preferences;
 
 /// How long a scanner may take its leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,12 +22,13 @@ pub(crate) async fn run(
     id: ScannerId,
     scanner: Box<dyn Scanner>,
     catalogue: Catalogue,
+    shelf: Shelf,
     mut orders: mpsc::UnboundedReceiver<ToScanner>,
     hub: mpsc::Sender<ToHub>,
     _alive: mpsc::Sender<Infallible>,
 ) {
     let mut discovery =
-        Discovery { id, scanner, catalogue, hub, connections: JoinSet::new(), is_scanning: false };
+        Discovery { id, scanner, catalogue, shelf, hub, connections: JoinSet::new(), is_scanning: false };
     discovery.serve(&mut orders).await;
     // Whoever is at the other end of the bus sees the links closed before it is told goodbye.
     discovery.connections.shutdown().await;
@@ -39,6 +41,7 @@ struct Discovery {
     id: ScannerId,
     scanner: Box<dyn Scanner>,
     catalogue: Catalogue,
+    shelf: Shelf,
     hub: mpsc::Sender<ToHub>,
     /// Devices that are being opened. Each gives back the sighting of one that could not be.
     connections: JoinSet<Option<Sighting>>,
@@ -86,10 +89,14 @@ impl Discovery {
         if !(self.is_scanning || bus.is_always_on()) {
             return self.scanner.outcome(&sighting, &Outcome::Missed);
         }
-        let candidates = self.catalogue.candidates(&sighting);
+        let mut candidates = self.catalogue.candidates(&sighting);
         if candidates.is_empty() {
             debug!(%bus, name, "seen, but no device definition matches");
             return self.scanner.outcome(&sighting, &Outcome::Ignored(Ignored::NoMatch));
+        }
+        if let Some(ignored) = self.forbid(&sighting, &mut candidates) {
+            info!(%bus, name, "seen, but not to be connected: {ignored}");
+            return self.scanner.outcome(&sighting, &Outcome::Ignored(ignored));
         }
         let plans = candidates.iter().map(|candidate| candidate.plan().clone()).collect();
         let connecting = self.scanner.connect(&sighting, plans);
@@ -114,5 +121,18 @@ impl Discovery {
             None
         };
         self.connections.spawn(connection.instrument(info_span!("connect", %bus, name)));
+    }
+
+    /// Takes out the protocols that the user does not want this hardware to be connected by. If none is left, why.
+    fn forbid(&self, sighting: &Sighting, candidates: &mut Vec<Match>) -> Option<Ignored> {
+        let (settings, address) = (self.shelf.borrow(), sighting.key());
+        let mut reason = None;
+        candidates.retain(|candidate| {
+            let verdict = settings.is_allowed(&address, Some(candidate.protocol()), None);
+            let ignored = preferences::ignored(verdict);
+            reason = reason.or(ignored);
+            ignored.is_none()
+        });
+        reason.filter(|_| candidates.is_empty())
     }
 }

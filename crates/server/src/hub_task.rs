@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use frisson_devices::Connection;
+use frisson_devices::settings::Key;
 use frisson_engine::device::{Command, Report, Settings};
 use frisson_engine::hub::{DeviceId, Hub, Input, Note, Output, ScannerId, SessionId};
 use frisson_engine::session::Peer;
-use frisson_hardware::{Ignored, Outcome, Sighting};
+use frisson_hardware::{Bus, Ignored, Outcome, Sighting};
+use frisson_program::Description;
 use frisson_wire::{Event, Message};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::device_task;
-use crate::messages::{Backlog, Delivery, Frame, Opened, Outbox, Status, ToHub, ToScanner, now};
+use crate::messages::{Backlog, Delivery, Frame, Opened, Outbox, Shelf, Status, ToHub, ToScanner, now};
+use crate::preferences::{self, Reason};
 
 /// How many inputs are taken in before what they caused is handed out.
 const BATCH: usize = 128;
@@ -29,6 +33,7 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Owns the hub, and the ends of every task that it talks to.
 pub(crate) struct Task {
     hub: Hub,
+    shelf: Shelf,
     to_self: mpsc::WeakSender<ToHub>,
     sessions: BTreeMap<SessionId, Peering>,
     devices: BTreeMap<DeviceId, DeviceLink>,
@@ -50,6 +55,8 @@ struct DeviceLink {
     sighting: Sighting,
     /// Whether the scanner has been told what became of the device.
     is_told: bool,
+    /// Why the user's settings do not let it be used.
+    forbidden: Reason,
 }
 
 /// The hub's end of a session.
@@ -60,9 +67,16 @@ struct Peering {
 }
 
 impl Task {
-    pub(crate) fn new(hub: Hub, to_self: mpsc::WeakSender<ToHub>, alive: mpsc::Sender<Infallible>) -> Self {
+    pub(crate) fn new(
+        mut hub: Hub,
+        shelf: Shelf,
+        to_self: mpsc::WeakSender<ToHub>,
+        alive: mpsc::Sender<Infallible>,
+    ) -> Self {
+        hub.handle(now(), Input::Reserved(shelf.borrow().indices()));
         Self {
             hub,
+            shelf,
             to_self,
             sessions: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -311,11 +325,13 @@ impl Task {
         let program = found.program(&connection);
         let span = info_span!("device", name = sighting.name, protocol = found.protocol());
         let (commands, receiver) = mpsc::unbounded_channel();
-        self.devices.insert(device, DeviceLink { commands, scanner, sighting, is_told: false });
+        let forbidden = Reason::default();
+        let ask = preferences::ask(Arc::clone(&self.shelf), address.clone(), Arc::clone(&forbidden));
+        self.devices.insert(device, DeviceLink { commands, scanner, sighting, is_told: false, forbidden });
         self.hub.handle(now, Input::DeviceOpened { device, address: &address, gap });
         let alive = self.alive.clone();
         let task = async move {
-            device_task::run(device, port, program, settings, receiver, hub).await;
+            device_task::run(device, port, program, settings, ask, receiver, hub).await;
             drop(alive);
         };
         tokio::spawn(task.instrument(span));
@@ -323,14 +339,47 @@ impl Task {
 
     fn report(&mut self, now: Instant, device: DeviceId, report: Report) {
         let ready = match &report {
-            Report::Ready(description) => Some((description.protocol.clone(), description.name.clone())),
+            Report::Ready(description) => {
+                Some((self.recall(now, device, description), description.name.clone()))
+            }
             _ => None,
         };
+        // Told before the link is closed, so that whoever is at its other end can be told why it is.
+        if let Report::Refused(_) = &report
+            && let Some(ignored) = self.devices.get(&device).and_then(|link| link.forbidden.get()).copied()
+        {
+            self.tell_scanner(device, Outcome::Ignored(ignored));
+        }
         self.hub.handle(now, Input::Device(device, report));
-        if let Some((protocol, name)) = ready
+        if let Some((key, name)) = ready
             && let Some(index) = self.hub.index_of(device)
         {
+            let protocol = key.protocol.clone();
+            self.remember(now, device, &key, index);
             self.tell_scanner(device, Outcome::Ready { protocol, name, index });
+        }
+    }
+
+    /// Tells the hub what the user has set for a device that is ready, before it hears of that.
+    fn recall(&mut self, now: Instant, device: DeviceId, description: &Description) -> Key {
+        let address = self.devices.get(&device).map(|link| link.sighting.key()).unwrap_or_default();
+        let key = Key::new(&address, &description.protocol, &description.model);
+        let settings = self.shelf.borrow();
+        self.hub.handle(now, Input::Stored { device, index: settings.index_of(&key) });
+        self.hub.handle(now, Input::Named { address: &key.address, name: settings.display_name(&key) });
+        drop(settings);
+        key
+    }
+
+    /// Has the index of a new device stored. Simulated ones are made anew each time.
+    fn remember(&mut self, now: Instant, device: DeviceId, key: &Key, index: u32) {
+        let is_simulated = self.devices.get(&device).is_none_or(|link| link.sighting.bus == Bus::Simulated);
+        let news = |settings: &mut frisson_devices::settings::Settings| {
+            settings.index_of(key).is_none() && settings.remember_index(key, index)
+        };
+        if !is_simulated && self.shelf.send_if_modified(news) {
+            let indices = self.shelf.borrow().indices();
+            self.hub.handle(now, Input::Reserved(indices));
         }
     }
 

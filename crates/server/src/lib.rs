@@ -28,6 +28,7 @@ mod hub_task;
 #[cfg(feature = "websocket")]
 mod listener;
 mod messages;
+mod preferences;
 mod server;
 mod session_task;
 #[cfg(all(unix, feature = "unix"))]
@@ -37,11 +38,11 @@ mod websocket;
 
 pub use attached::{Attached, Door};
 #[cfg(feature = "simulated")]
-pub use frisson_devices::simulated::{ListError, SimulatedList};
-pub use frisson_devices::{Catalogue, Connection, Match};
+pub use frisson_devices::simulated::{ListError, Simulated, SimulatedList};
+pub use frisson_devices::{Catalogue, Connection, Match, settings};
 pub use frisson_hardware as hardware;
 #[cfg(feature = "websocket")]
 pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain};
 pub use messages::Status;
 pub(crate) use server::Shared;
-pub use server::{Builder, ListenError, Observer, Server, ServerGone, StartError, Stopped};
+pub use server::{Builder, ListenError, Observer, Server, ServerGone, SettingsWatch, StartError, Stopped};

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use frisson_devices::Match;
+use frisson_devices::settings::Settings;
 use frisson_engine::device::Report;
 use frisson_engine::hub::{Close, DeviceId, ScannerId, SessionId};
 use frisson_hardware::{Outcome, Port, Sighting};
 use frisson_wire::{DeviceList, Id, Message, Request};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the user has set for devices, as it is now.
+pub(crate) type Shelf = Arc<watch::Sender<Settings>>;
 
 /// What the hub task hears.
 pub(crate) enum ToHub {

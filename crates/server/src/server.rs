@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use frisson_devices::Catalogue;
+use frisson_devices::settings::Settings;
 use frisson_engine::hub::{Config, Hub, SHUTDOWN_TIMEOUT, ScannerId, SessionId};
 use frisson_hardware::Scanner;
 use frisson_wire::frame;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
 use crate::messages::{Status, ToHub};
@@ -29,6 +30,7 @@ pub struct Builder {
     config: Config,
     limits: Limits,
     catalogue: Catalogue,
+    settings: Settings,
     scanners: Vec<Box<dyn Scanner>>,
     #[cfg(feature = "simulated")]
     simulated: Option<crate::SimulatedList>,
@@ -59,12 +61,33 @@ impl Shared {
 /// A running server. When it is dropped the server shuts down by itself, as far as its runtime lets it.
 pub struct Server {
     shared: Arc<Shared>,
+    settings: watch::Receiver<Settings>,
     /// Closed when the tasks of all devices and scanners have ended.
     alive: mpsc::Receiver<Infallible>,
     #[cfg(feature = "simulated")]
     simulation: Option<frisson_hardware::simulated::Simulation>,
     #[cfg(feature = "virtual-hardware")]
     virtual_hardware: Option<SocketAddr>,
+}
+
+/// Tells when the settings of devices have changed.
+#[derive(Debug, Clone)]
+pub struct SettingsWatch(watch::Receiver<Settings>);
+
+impl SettingsWatch {
+    /// The settings as they are now.
+    pub fn current(&self) -> Settings {
+        self.0.borrow().clone()
+    }
+
+    /// Waits for a change that was not seen yet and gives the settings; `None` when there will be no more, for the server has ended.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at any time; the change is then given the next time.
+    pub async fn changed(&mut self) -> Option<Settings> {
+        self.0.changed().await.ok()?;
+        Some(self.0.borrow_and_update().clone())
+    }
 }
 
 /// Why a server could not be started.
@@ -207,6 +230,14 @@ impl Builder {
         self
     }
 
+    /// What the user has set for single devices: names, indices, limits, and which may be connected. Default: nothing. What the server adds,
+    /// the indices of new devices, is told by [`Server::settings`].
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// A bus to find devices on.
     #[must_use]
     pub fn scanner(mut self, scanner: impl Scanner + 'static) -> Self {
@@ -263,20 +294,24 @@ impl Builder {
         let (alive, ended) = mpsc::channel(1);
         let (hub, inputs) = mpsc::channel(HUB_QUEUE);
         let max_sessions = self.config.max_sessions;
-        let mut machine = hub_task::Task::new(Hub::new(self.config), hub.downgrade(), alive.clone());
+        let (shelf, settings) = watch::channel(self.settings);
+        let shelf = Arc::new(shelf);
+        let mut machine =
+            hub_task::Task::new(Hub::new(self.config), Arc::clone(&shelf), hub.downgrade(), alive.clone());
         for (number, scanner) in (0..).zip(scanners) {
             let id = ScannerId(number);
             let (orders, receiver) = mpsc::unbounded_channel();
             machine.add_scanner(id, orders);
             let span = tracing::info_span!("bus", name = scanner.name());
-            let task =
-                discovery::run(id, scanner, self.catalogue.clone(), receiver, hub.clone(), alive.clone());
+            let (catalogue, shelf) = (self.catalogue.clone(), Arc::clone(&shelf));
+            let task = discovery::run(id, scanner, catalogue, shelf, receiver, hub.clone(), alive.clone());
             runtime.spawn(task.instrument(span));
         }
         runtime.spawn(machine.run(inputs));
         let shared = Shared { hub, limits: self.limits, max_sessions, last_session: AtomicU64::new(0) };
         Ok(Server {
             shared: Arc::new(shared),
+            settings,
             alive: ended,
             #[cfg(feature = "simulated")]
             simulation,
@@ -305,6 +340,7 @@ impl Server {
                 handshake_timeout: Duration::from_secs(10),
             },
             catalogue: Catalogue::built_in(),
+            settings: Settings::default(),
             scanners: Vec::new(),
             #[cfg(feature = "simulated")]
             simulated: None,
@@ -394,6 +430,11 @@ impl Server {
         let (listener, file) = crate::unix::bind(path.as_ref()).await?;
         tokio::spawn(crate::unix::run(listener, file, Arc::clone(&self.shared)));
         Ok(())
+    }
+
+    /// What the user has set for devices, and when the server adds to it: so that it can be stored.
+    pub fn settings(&self) -> SettingsWatch {
+        SettingsWatch(self.settings.clone())
     }
 
     /// Takes in a client in the same process.

@@ -17,7 +17,7 @@ use super::outputs::Outputs;
 use super::pacing::{MOST_FAILURES, Pacing};
 use super::reads::Reads;
 use super::stops::Stops;
-use super::{Input, Output, Report, Selection, Settings, Ticket, later};
+use super::{Ask, Input, Output, Report, Selection, Settings, Ticket, later};
 
 /// A greeting that takes longer has failed, whatever its program waits for.
 const GREETING_TIME: Duration = Duration::from_secs(120);
@@ -33,6 +33,8 @@ pub struct DeviceMachine {
     program: Box<dyn Program>,
     phase: Phase,
     settings: Settings,
+    /// Gives what the user has set, once it is known which device it is.
+    ask: Option<Ask>,
     hardware: Box<Description>,
     advertised: Box<Description>,
     outputs: Outputs,
@@ -68,6 +70,15 @@ enum Phase {
 impl DeviceMachine {
     /// A machine for a device whose link has just been opened; drain its outputs.
     pub fn new(now: Instant, program: Box<dyn Program>, settings: Settings) -> Self {
+        Self::begin(now, program, settings, None)
+    }
+
+    /// The same for a device whose limits depend on which one it turns out to be: what `ask` says takes the place of those in `settings`.
+    pub fn asking(now: Instant, program: Box<dyn Program>, settings: Settings, ask: Ask) -> Self {
+        Self::begin(now, program, settings, Some(ask))
+    }
+
+    fn begin(now: Instant, program: Box<dyn Program>, settings: Settings, ask: Option<Ask>) -> Self {
         let nothing = || {
             Box::new(Description {
                 protocol: String::new(),
@@ -83,6 +94,7 @@ impl DeviceMachine {
             phase: Phase::Greeting { until: later(now, GREETING_TIME), granted: None },
             pacing: Pacing::new(now, settings.gap, None),
             settings,
+            ask,
             hardware: nothing(),
             advertised: nothing(),
             outputs: Outputs::default(),
@@ -356,6 +368,14 @@ impl DeviceMachine {
         }
         let Some(mut hardware) = granted.take() else { return };
         hardware.features.sort_by_key(|feature| feature.index);
+        match self.ask.take().map(|ask| ask(&hardware)) {
+            Some(Ok(preferences)) => {
+                self.settings.limits = preferences.limits;
+                hardware.gap = preferences.gap.or(hardware.gap);
+            }
+            Some(Err(reason)) => return self.refuse(reason),
+            None => {}
+        }
         self.phase = Phase::Ready;
         self.outputs = Outputs::new(&hardware, &self.settings.limits);
         self.pacing = Pacing::new(now, hardware.gap.unwrap_or(self.settings.gap), hardware.keepalive);

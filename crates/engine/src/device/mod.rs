@@ -192,6 +192,19 @@ pub enum Report {
     WriteFailed(String),
 }
 
+/// What the user has set for a device.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// The limits in force.
+    pub limits: Vec<Limit>,
+    /// The least time between two flushes, instead of what bus and program say.
+    pub gap: Option<Duration>,
+}
+
+/// Asked once, as soon as it is known what the hardware is (its description is before any limit) and before anybody hears of it. An error
+/// says why it is not to be used.
+pub type Ask = Box<dyn FnOnce(&Description) -> Result<Preferences, String> + Send>;
+
 /// How a device machine paces itself.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -28,6 +28,8 @@ pub(super) struct Table {
     /// The same as `entries`, as clients get it. Replaced at each change.
     list: DeviceList,
     indices: BTreeMap<DeviceKey, u32>,
+    /// Stored for devices that may come; for no others.
+    reserved: BTreeSet<u32>,
     /// Addresses of devices that went away without being known to be at rest: they are brought to rest when they return.
     unrested: BTreeSet<String>,
     /// What the user calls the hardware at an address.
@@ -93,16 +95,31 @@ impl Table {
         self.unrested.contains(address) || here.any(Entry::is_unrested)
     }
 
-    /// Takes in a device that is ready: under the index it had before, else under the smallest that no device has or had.
-    pub(super) fn add(&mut self, id: DeviceId, address: &str, description: &Description, gap_ms: u32) -> u32 {
+    /// From now on these indices are given to the devices alone that they are stored for.
+    pub(super) fn reserve(&mut self, indices: BTreeSet<u32>) {
+        self.reserved = indices;
+    }
+
+    /// Takes in a device that is ready: under the index that is stored for it or that it had before, else under the smallest that no device
+    /// has or had and that is stored for none.
+    pub(super) fn add(
+        &mut self,
+        id: DeviceId,
+        address: &str,
+        stored: Option<u32>,
+        description: &Description,
+        gap_ms: u32,
+    ) -> u32 {
         let key = DeviceKey {
             address: address.to_owned(),
             protocol: description.protocol.clone(),
             model: description.model.clone(),
         };
-        let stored = self.indices.get(&key).copied().filter(|index| !self.entries.contains_key(index));
-        let index = stored.unwrap_or_else(|| {
-            let taken: BTreeSet<u32> = self.indices.values().chain(self.entries.keys()).copied().collect();
+        let known = self.indices.get(&key).copied().filter(|index| !self.reserved.contains(index));
+        let had = stored.into_iter().chain(known).find(|index| !self.entries.contains_key(index));
+        let index = had.unwrap_or_else(|| {
+            let taken = self.indices.values().chain(self.entries.keys()).chain(&self.reserved);
+            let taken: BTreeSet<u32> = taken.copied().collect();
             (0..=u32::MAX).find(|index| !taken.contains(index)).unwrap_or(u32::MAX)
         });
         self.indices.insert(key, index);

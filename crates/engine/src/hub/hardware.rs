@@ -13,7 +13,7 @@ use crate::timers::later;
 impl Hub {
     pub(super) fn device_opened(&mut self, device: DeviceId, address: &str, gap: Duration) {
         let older = self.links.iter().find(|(_, link)| link.address == address).map(|(id, _)| *id);
-        self.links.insert(device, OpenLink { address: address.to_owned(), gap, index: None });
+        self.links.insert(device, OpenLink { address: address.to_owned(), gap, stored: None, index: None });
         // The same hardware cannot have two links: the older one is dead, whatever its task believes.
         if let Some(older) = older {
             self.outputs.push_back(Output::Device(older, Command::Close));
@@ -82,7 +82,8 @@ impl Hub {
 
     fn device_ready(&mut self, device: DeviceId, description: &Description) {
         let Some(link) = self.links.get_mut(&device).filter(|link| link.index.is_none()) else { return };
-        let index = self.devices.add(device, &link.address, description, gap_ms(description, link.gap));
+        let gap_ms = gap_ms(description, link.gap);
+        let index = self.devices.add(device, &link.address, link.stored, description, gap_ms);
         link.index = Some(index);
         self.outputs.push_back(Output::Note(Note::DeviceAdded(index, description.name.clone())));
         if let Some(profile) = self.devices.get(index).map(|entry| entry.profile.clone()) {

@@ -8,7 +8,7 @@ mod scan;
 mod sessions;
 mod waiters;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,15 @@ pub enum Input<'a> {
         address: &'a str,
         /// The least time between two flushes on this link.
         gap: Duration,
+    },
+    /// These indices are stored for devices, connected or not: no other device gets one of them.
+    Reserved(BTreeSet<u32>),
+    /// The index that is stored for the device of a link. It gets it when it is ready, unless a device that is connected has it.
+    Stored {
+        /// The link.
+        device: DeviceId,
+        /// The index; `None` if none is stored.
+        index: Option<u32>,
     },
     /// The user's name for the hardware at this address, also for when it comes; `None` takes it back.
     Named {
@@ -228,6 +237,8 @@ enum Timer {
 struct OpenLink {
     address: String,
     gap: Duration,
+    /// The index that the user's settings have for the device.
+    stored: Option<u32>,
     index: Option<u32>,
 }
 
@@ -284,6 +295,12 @@ impl Hub {
             Input::Connected(session, peer) => self.connected(now, session, peer),
             Input::Disconnected(session) => self.disconnected(session),
             Input::DeviceOpened { device, address, gap } => self.device_opened(device, address, gap),
+            Input::Reserved(indices) => self.devices.reserve(indices),
+            Input::Stored { device, index } => {
+                if let Some(link) = self.links.get_mut(&device) {
+                    link.stored = index;
+                }
+            }
             Input::Named { address, name } => self.named(address, name),
             Input::Device(device, report) => self.report(device, report),
             Input::DeviceEnded(device) => self.device_ended(device),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use frisson_engine::device::{Command, Limit, Report, Settings};
+use frisson_engine::device::{Command, DeviceMachine, Limit, Output, Preferences, Report, Settings};
 use frisson_wire::{OutputKind, Range};
 
 use crate::bench::*;
@@ -294,4 +294,27 @@ fn an_output_that_is_disabled_while_a_value_is_written_is_stopped() {
     bench.command(Command::Limit(vec![Limit { disabled: true, ..limit(0, Vibrate, 0, 20) }]));
     bench.run(500);
     assert_eq!(bench.operations(), ["0 v0=18", "100 v0=0"]);
+}
+
+#[test]
+fn what_the_user_has_set_is_asked_for_when_it_is_known_which_device_it_is() {
+    let program = motors(1);
+    let ask = |hardware: &frisson_program::Description| {
+        assert_eq!(hardware.features.len(), 1);
+        Ok(Preferences { limits: vec![plain(Vibrate, 5, 15)], gap: Some(Duration::from_millis(40)) })
+    };
+    let now = std::time::Instant::now();
+    let mut machine = DeviceMachine::asking(now, Box::new(program), settings(0), Box::new(ask));
+    let Some(Output::Report(Report::Ready(ready))) = machine.poll_output() else { panic!("is not ready") };
+    assert_eq!(ready.gap, Some(Duration::from_millis(40)));
+    assert_eq!(ready.features[0].outputs[0].value, Range::new(0, 10));
+}
+
+#[test]
+fn a_device_that_the_user_does_not_want_is_refused_with_the_reason() {
+    let now = std::time::Instant::now();
+    let ask = |_: &frisson_program::Description| Err("it is denied".to_owned());
+    let mut machine = DeviceMachine::asking(now, Box::new(motors(1)), settings(0), Box::new(ask));
+    let outputs: Vec<_> = std::iter::from_fn(|| machine.poll_output()).collect();
+    assert_eq!(outputs, [Output::Report(Report::Refused("it is denied".to_owned())), Output::Close]);
 }

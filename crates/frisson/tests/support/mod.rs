@@ -18,6 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The program, to be started with arguments.
 pub(crate) fn frisson(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frisson"));
+    // Nothing of whoever runs the tests is read or written.
+    command.env("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-configuration"));
     command.args(arguments).stdin(Stdio::null());
     command
 }

@@ -237,7 +237,7 @@ async fn an_answer_that_does_not_come_in_time_is_a_failure_and_dropped_when_it_c
     let port: Arc<dyn Port> = open(&mut bus, &mut host, "d1").await.into();
     let writing = write(&port, Endpoint::TX, &[1], false);
     let late = host.request("write", "d1").await;
-    assert_eq!(done(writing).await, Err(PortError::Unanswered(Duration::from_millis(50))));
+    assert_eq!(done(writing).await, Err(PortError::Unanswered(PATIENCE)));
     // The next one goes out, though the first was never answered.
     let port = Arc::new(port);
     let writing = write(&port, Endpoint::TX, &[2], false);

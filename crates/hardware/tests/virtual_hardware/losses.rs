@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use frisson_hardware::virtual_hardware::VirtualHardware;
 use frisson_hardware::{Found, Ignored, Notified, Port, PortError, Scanner};
@@ -45,7 +44,7 @@ async fn a_refused_connection_is_told_and_over() {
 async fn a_connection_that_is_not_answered_has_failed_and_a_late_answer_is_dropped() {
     let (mut bus, mut host, request, task) = connecting(btle("d1"), impatient_bus()).await;
     host.expect_ignored("d1", "connect-failed").await;
-    assert_eq!(refused(task).await, PortError::Unanswered(Duration::from_millis(50)));
+    assert_eq!(refused(task).await, PortError::Unanswered(PATIENCE));
     host.ok(&request).await;
     host.expect_nothing().await;
     host.advertise("d1").await;

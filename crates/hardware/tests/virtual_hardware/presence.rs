@@ -108,6 +108,22 @@ async fn a_device_that_is_withdrawn_is_not_found() {
 }
 
 #[tokio::test]
+async fn the_loss_of_a_link_that_is_not_there_changes_nothing() {
+    let (mut bus, address) = bus();
+    let mut host = Host::open(address).await;
+    host.advertise("d1").await;
+    host.say(json!({"type": "disconnected", "device": "d1", "reason": "never connected"})).await;
+    host.expect_nothing().await;
+    bus.scan(true);
+    let sighting = sighted(&mut bus).await;
+    host.say(json!({"type": "disconnected", "device": "d1"})).await;
+    host.expect_scanning(true).await;
+    host.expect_nothing().await;
+    ignore(&mut bus, &sighting, Ignored::NoMatch);
+    host.expect_ignored("d1", "no-match").await;
+}
+
+#[tokio::test]
 async fn devices_of_a_host_that_is_gone_are_not_found() {
     let (mut bus, address) = bus();
     let mut gone = Host::open(address).await;

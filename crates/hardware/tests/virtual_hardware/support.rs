@@ -15,6 +15,9 @@ pub const SERVICE: &str = "0000ff00-0000-1000-8000-00805f9b34fb";
 pub const TX: &str = "0000ff00-0000-1000-8000-00805f9b34fb/0000ff01-0000-1000-8000-00805f9b34fb";
 pub const RX: &str = "0000ff00-0000-1000-8000-00805f9b34fb/0000ff02-0000-1000-8000-00805f9b34fb";
 
+/// How long an impatient bus waits: long for a machine, short for a test.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Waits for something that has to happen, however slow the machine is.
 #[track_caller]
 pub fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
@@ -32,9 +35,9 @@ pub fn bus() -> (VirtualHardware, SocketAddr) {
     VirtualHardware::listen(Options::default()).expect("a free port")
 }
 
-/// A bus that does not wait long.
+/// A bus that waits for [`PATIENCE`].
 pub fn impatient_bus() -> (VirtualHardware, SocketAddr) {
-    let options = Options { timeout: Duration::from_millis(50), ..Options::default() };
+    let options = Options { timeout: PATIENCE, ..Options::default() };
     VirtualHardware::listen(options).expect("a free port")
 }
 

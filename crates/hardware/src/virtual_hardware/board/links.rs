@@ -50,7 +50,10 @@ impl Host {
         name: &str,
         result: Result<(), PortError>,
     ) {
-        let Some(device) = self.devices.get_mut(name) else { return };
+        let device = self.devices.get_mut(name);
+        let Some(device) = device.filter(|device| matches!(device.state, State::Connecting { .. })) else {
+            return;
+        };
         let State::Connecting { plans, answer } = mem::replace(&mut device.state, State::Absent) else {
             return;
         };
@@ -75,14 +78,14 @@ impl Host {
             linked.blame = Ignored::ConnectFailed;
         }
         device.state = State::Linked(Box::new(linked));
-        let is_closing = fitting.is_err();
         let port = fitting.and_then(|(plan, _)| {
             let board = air.board.upgrade().ok_or_else(|| PortError::Gone("the server stops".to_owned()))?;
             Ok(VirtualPort::new(link, board, endpoints, plan, gap, hearing))
         });
+        let is_unusable = port.is_err();
         // A port that nobody takes closes its link when it is dropped.
         let _ = answer.send(port);
-        if is_closing {
+        if is_unusable {
             self.close(now, air, name, None);
         }
     }
@@ -104,7 +107,7 @@ impl Host {
         }
         match linked.check(endpoint, &mut action) {
             Ok(place) => {
-                // What nobody waits for any longer is not worth to be begun.
+                // What nobody waits for any longer is not begun.
                 linked.orders.retain(|order| !order.answer.is_closed());
                 linked.orders.push_back(Order { place, action, answer });
                 self.proceed(now, air, name);

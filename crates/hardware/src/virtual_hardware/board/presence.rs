@@ -95,6 +95,8 @@ impl Host {
                 self.send(&Outgoing::Ready { device: name, protocol, name: title, index: *index });
             }
             (_, Outcome::Ignored(Ignored::ConnectFailed | Ignored::InitFailed)) => {}
+            // It is being closed; the host is told when it is.
+            (State::Linked(linked), Outcome::Ignored(reason)) => linked.blame = *reason,
             (State::Offered(After::Again), _) => self.wait(air, name),
             (State::Offered(After::Nothing), Outcome::Missed) => self.wait(air, name),
             (State::Offered(After::Withdrawn), Outcome::Missed) => self.absent(air, name),
