@@ -126,19 +126,10 @@ fn program(definition: &Arc<Definition>, sighting: &Sighting, connection: &Conne
         available: connection.available.clone(),
         sleeps: connection.sleeps,
     };
-    let Some(code) = definition.code() else { return definition.program(subject) };
-    let known = Arc::clone(definition);
-    let name = subject.name.clone();
-    let setup = Setup {
-        name: subject.name.clone(),
-        address: subject.address.clone(),
-        manufacturer: subject.manufacturer.clone(),
-        available: subject.available.clone(),
-        sleeps: subject.sleeps,
-        seed: connection.seed,
-        models: Arc::new(move |key: &str| known.describe(key, &name)),
-    };
-    coded::program(code, setup).unwrap_or_else(|| definition.program(subject))
+    let coded = definition
+        .code()
+        .and_then(|code| coded::program(code, Setup::of(definition, subject.clone(), connection.seed)));
+    coded.unwrap_or_else(|| definition.program(subject))
 }
 
 /// What the bus has to know to open the device.

@@ -1,6 +1,8 @@
 //! The device files that Frisson brings along, and what each recognises.
 
-use frisson_program::language::{Identifiers, Manufacturer, Name, Serial, Uuid};
+use std::borrow::Cow;
+
+use frisson_program::language::{Identifiers, Manufacturer, Name, Uuid};
 use frisson_program::{Bus, Sighting};
 
 /// One built-in device file. Its text is compiled when a device of it is met, and not before.
@@ -34,29 +36,73 @@ pub(crate) enum Fit {
     Exact,
 }
 
+/// One thing by which a protocol recognises a device on a bus.
+enum Claim<'a> {
+    /// The name; where it is a prefix, how it begins.
+    Name {
+        text: &'a str,
+        is_prefix: bool,
+    },
+    Manufacturer(Cow<'a, Manufacturer>),
+    Advertised(Uuid),
+    /// The name of a serial port. What stands behind it is not known before it is opened.
+    Port(&'a str),
+    Ids((u16, u16)),
+    /// Whatever is on this bus.
+    Anything,
+}
+
+impl Claim<'_> {
+    fn fit(&self, sighting: &Sighting) -> Option<Fit> {
+        let (fits, fit) = match self {
+            Self::Name { text, is_prefix: true } => {
+                (sighting.name.starts_with(text), Fit::Prefix(text.len()))
+            }
+            Self::Name { text, is_prefix: false } => (sighting.name == *text, Fit::Exact),
+            Self::Manufacturer(known) => {
+                let fits = sighting.manufacturer.iter().any(|(company, data)| known.fits(*company, data));
+                (fits, Fit::Advertised)
+            }
+            Self::Advertised(uuid) => (sighting.advertised.contains(uuid), Fit::Advertised),
+            Self::Port(port) => {
+                (sighting.port.as_deref() == Some(*port) || sighting.address == *port, Fit::Exact)
+            }
+            Self::Ids(ids) => (sighting.ids == Some(*ids), Fit::Exact),
+            Self::Anything => (true, Fit::Advertised),
+        };
+        fits.then_some(fit)
+    }
+}
+
+/// The best of what a protocol claims.
+fn best<'a>(claims: impl IntoIterator<Item = Claim<'a>>, sighting: &Sighting) -> Option<Fit> {
+    claims.into_iter().filter_map(|claim| claim.fit(sighting)).max()
+}
+
 impl Entry {
     /// How well this protocol fits what was sighted.
     pub(crate) fn fit(&self, sighting: &Sighting) -> Option<Fit> {
+        let name = |name: &&'static str| match name.strip_suffix('*') {
+            Some(prefix) => Claim::Name { text: prefix, is_prefix: true },
+            None => Claim::Name { text: name, is_prefix: false },
+        };
         match sighting.bus {
             Bus::BluetoothLe => {
-                let manufacturer = self.manufacturer.iter().any(|(company, data, length)| {
+                let names = self.ble_names.iter().map(name);
+                let manufacturer = self.manufacturer.iter().map(|(company, data, length)| {
                     let mut known = Manufacturer::new(*company, data.to_vec());
                     known.length = *length;
-                    sighting.manufacturer.iter().any(|(company, data)| known.fits(*company, data))
+                    Claim::Manufacturer(Cow::Owned(known))
                 });
-                let advertised = || {
-                    let known = self.advertised.iter().filter_map(|text| text.parse::<Uuid>().ok());
-                    known.into_iter().any(|uuid| sighting.advertised.contains(&uuid))
-                };
-                let names = self.ble_names.iter().filter_map(|name| name_fit(name, &sighting.name)).max();
-                names.max((manufacturer || advertised()).then_some(Fit::Advertised))
+                let advertised = self.advertised.iter().filter_map(|text| text.parse().ok());
+                best(names.chain(manufacturer).chain(advertised.map(Claim::Advertised)), sighting)
             }
-            Bus::Serial => self.serial.iter().any(|port| is_port(port, sighting)).then_some(Fit::Exact),
-            Bus::Hid => ids_fit(self.hid, sighting),
-            Bus::Usb => ids_fit(self.usb, sighting),
-            Bus::WebSocket => self.websocket.iter().filter_map(|name| name_fit(name, &sighting.name)).max(),
-            Bus::Gamepad => (self.gamepad && has_motors(sighting)).then_some(Fit::Advertised),
-            Bus::LovenseConnect => self.lovense_connect.then_some(Fit::Advertised),
+            Bus::Serial => best(self.serial.iter().map(|port| Claim::Port(port)), sighting),
+            Bus::Hid => best(self.hid.iter().copied().map(Claim::Ids), sighting),
+            Bus::Usb => best(self.usb.iter().copied().map(Claim::Ids), sighting),
+            Bus::WebSocket => best(self.websocket.iter().map(name), sighting),
+            Bus::Gamepad => best((self.gamepad && has_motors(sighting)).then_some(Claim::Anything), sighting),
+            Bus::LovenseConnect => best(self.lovense_connect.then_some(Claim::Anything), sighting),
             _ => None,
         }
     }
@@ -64,50 +110,32 @@ impl Entry {
 
 /// The same for a protocol whose file was read while running.
 pub(crate) fn fit(identifiers: &Identifiers, sighting: &Sighting) -> Option<Fit> {
-    let name = |known: &Name| match (known.fits(&sighting.name), known.is_prefix) {
-        (false, _) => None,
-        (true, true) => Some(Fit::Prefix(known.text.len())),
-        (true, false) => Some(Fit::Exact),
-    };
+    fn name(name: &Name) -> Claim<'_> {
+        Claim::Name { text: &name.text, is_prefix: name.is_prefix }
+    }
     match sighting.bus {
         Bus::BluetoothLe => {
-            let one = |ble: &frisson_program::language::Ble| {
-                let manufacturer = ble.manufacturer.iter().any(|known| {
-                    sighting.manufacturer.iter().any(|(company, data)| known.fits(*company, data))
-                });
-                let advertised = ble.advertised.iter().any(|uuid| sighting.advertised.contains(uuid));
-                let names = ble.names.iter().filter_map(name).max();
-                names.max((manufacturer || advertised).then_some(Fit::Advertised))
-            };
-            identifiers.ble.iter().filter_map(one).max()
+            let claims = identifiers.ble.iter().flat_map(|ble| {
+                let manufacturer =
+                    ble.manufacturer.iter().map(|known| Claim::Manufacturer(Cow::Borrowed(known)));
+                let advertised = ble.advertised.iter().copied().map(Claim::Advertised);
+                ble.names.iter().map(name).chain(manufacturer).chain(advertised)
+            });
+            best(claims, sighting)
         }
-        Bus::Serial => {
-            let named = |serial: &Serial| serial.port.as_ref().is_some_and(|port| is_port(port, sighting));
-            identifiers.serial.iter().any(named).then_some(Fit::Exact)
+        Bus::Serial => best(
+            identifiers.serial.iter().filter_map(|serial| serial.port.as_deref()).map(Claim::Port),
+            sighting,
+        ),
+        Bus::Hid => best(identifiers.hid.iter().copied().map(Claim::Ids), sighting),
+        Bus::Usb => best(identifiers.usb.iter().copied().map(Claim::Ids), sighting),
+        Bus::WebSocket => best(identifiers.websocket.iter().map(name), sighting),
+        Bus::Gamepad => {
+            best((identifiers.gamepad && has_motors(sighting)).then_some(Claim::Anything), sighting)
         }
-        Bus::Hid => ids_fit(&identifiers.hid, sighting),
-        Bus::Usb => ids_fit(&identifiers.usb, sighting),
-        Bus::WebSocket => identifiers.websocket.iter().filter_map(name).max(),
-        Bus::Gamepad => (identifiers.gamepad && has_motors(sighting)).then_some(Fit::Advertised),
-        Bus::LovenseConnect => identifiers.lovense_connect.then_some(Fit::Advertised),
+        Bus::LovenseConnect => best(identifiers.lovense_connect.then_some(Claim::Anything), sighting),
         _ => None,
     }
-}
-
-fn name_fit(known: &str, name: &str) -> Option<Fit> {
-    match known.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix).then_some(Fit::Prefix(prefix.len())),
-        None => (known == name).then_some(Fit::Exact),
-    }
-}
-
-fn ids_fit(known: &[(u16, u16)], sighting: &Sighting) -> Option<Fit> {
-    sighting.ids.is_some_and(|ids| known.contains(&ids)).then_some(Fit::Exact)
-}
-
-/// A port is meant by the name that the user gave it; what stands behind it is not known before it is opened.
-fn is_port(known: &str, sighting: &Sighting) -> bool {
-    sighting.port.as_deref() == Some(known) || sighting.address == known
 }
 
 fn has_motors(sighting: &Sighting) -> bool {
@@ -136,31 +164,31 @@ mod tests {
         Sighting::new(Bus::BluetoothLe, "c0:00:00:00:00:01", name)
     }
 
-    fn best(sighting: &Sighting) -> Option<&'static str> {
+    fn best_of(sighting: &Sighting) -> Option<&'static str> {
         let fits = FILES.iter().filter_map(|file| Some((file.fit(sighting)?, file.id)));
         fits.max_by_key(|(fit, _)| *fit).map(|(_, id)| id)
     }
 
     #[test]
     fn a_service_beats_a_wildcard_but_not_an_exact_name() {
-        assert_eq!(best(&ble("LVS-S001")), Some("lovense"));
+        assert_eq!(best_of(&ble("LVS-S001")), Some("lovense"));
         let with_service = Sighting { advertised: vec!["1320".parse().expect("a UUID")], ..ble("LVS-S001") };
-        assert_eq!(best(&with_service), Some("adrienlastic"));
+        assert_eq!(best_of(&with_service), Some("adrienlastic"));
     }
 
     #[test]
     fn a_name_counts_byte_for_byte() {
-        assert_eq!(best(&ble("Massage Demo")), Some("aneros"));
-        assert_eq!(best(&ble("massage demo")), None);
-        assert_eq!(best(&ble("Massage Demo 2")), None);
+        assert_eq!(best_of(&ble("Massage Demo")), Some("aneros"));
+        assert_eq!(best_of(&ble("massage demo")), None);
+        assert_eq!(best_of(&ble("Massage Demo 2")), None);
     }
 
     #[test]
     fn a_gamepad_without_motors_is_not_offered() {
         let mut pad = Sighting::new(Bus::Gamepad, "pad-1", "Some Controller");
-        assert_eq!(best(&pad), None);
+        assert_eq!(best_of(&pad), None);
         pad.capabilities.rumble = true;
-        assert_eq!(best(&pad), Some("sdl-gamepad"));
+        assert_eq!(best_of(&pad), Some("sdl-gamepad"));
     }
 
     #[test]

@@ -24,18 +24,7 @@ fn the_vectors_of_coded_protocols_hold() {
         assert!(definition.tests() > 0, "{path} has no tests");
         wrong.extend(definition.warnings().iter().map(ToString::to_string));
         let make = |subject: Subject| {
-            let known = Arc::clone(&definition);
-            let name = subject.name.clone();
-            let setup = Setup {
-                name: subject.name,
-                address: subject.address,
-                manufacturer: subject.manufacturer,
-                available: subject.available,
-                sleeps: subject.sleeps,
-                seed: 0,
-                models: Arc::new(move |key: &str| known.describe(key, &name)),
-            };
-            coded::program(code, setup).expect("every code has a program")
+            coded::program(code, Setup::of(&definition, subject, 0)).expect("every code has a program")
         };
         wrong.extend(vectors::run_with(&definition, Instant::now(), &make).iter().map(ToString::to_string));
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use frisson_server::{HttpHandler, HttpRequest, HttpResponse, Observer, plain};
+use frisson_server::{HttpHandler, HttpRequest, HttpResponse, Observer, plain, upgrade_required};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
@@ -34,15 +34,10 @@ async fn answer(request: &HttpRequest, observer: &Observer) -> HttpResponse {
     }
     match request.uri().path() {
         "/healthz" => health(observer).await,
-        "/" => {
-            let mut response = plain(
-                StatusCode::UPGRADE_REQUIRED,
-                "This is Frisson, a Buttplug server. Connect with an application that speaks the Buttplug protocol over WebSocket, \
-                 at this very address with ws:// in front.\n",
-            );
-            response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            response
-        }
+        "/" => upgrade_required(
+            "This is Frisson, a Buttplug server. Connect with an application that speaks the Buttplug protocol over WebSocket, \
+             at this very address with ws:// in front.\n",
+        ),
         _ => plain(StatusCode::NOT_FOUND, "there is nothing here; /healthz tells how the server is doing\n"),
     }
 }

@@ -42,7 +42,7 @@ pub use frisson_devices::simulated::{ListError, Simulated, SimulatedList};
 pub use frisson_devices::{Catalogue, Connection, Match, settings};
 pub use frisson_hardware as hardware;
 #[cfg(feature = "websocket")]
-pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain};
+pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain, upgrade_required};
 pub use messages::Status;
 pub(crate) use server::Shared;
 pub use server::{Builder, ListenError, Observer, Server, ServerGone, SettingsWatch, StartError, Stopped};

@@ -120,13 +120,17 @@ where
 /// What a plain request is told unless the application answers it.
 pub(crate) fn default_http(_: HttpRequest) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> {
     Box::pin(async {
-        let mut response = plain(
-            StatusCode::UPGRADE_REQUIRED,
+        upgrade_required(
             "This is a Buttplug server. Connect with an application that speaks the Buttplug protocol over WebSocket.\n",
-        );
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        response
+        )
     })
+}
+
+/// The answer, in plain text, to whoever looks at an address that is there for WebSocket.
+pub fn upgrade_required(text: impl Into<String>) -> HttpResponse {
+    let mut response = plain(StatusCode::UPGRADE_REQUIRED, text);
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
 }
 
 /// What a listener's failure to start means to a person.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use frisson_program::language::{Definition, Subject};
 use frisson_program::{Context, Description, Endpoint};
 use frisson_wire::{InputKind, Output};
 
@@ -37,6 +38,20 @@ impl fmt::Debug for Setup {
 }
 
 impl Setup {
+    /// A device of the protocol in this file, whose models are those of the file.
+    pub fn of(definition: &Arc<Definition>, subject: Subject, seed: u64) -> Self {
+        let (definition, name) = (Arc::clone(definition), subject.name.clone());
+        Self {
+            name: subject.name,
+            address: subject.address,
+            manufacturer: subject.manufacturer,
+            available: subject.available,
+            sleeps: subject.sleeps,
+            seed,
+            models: Arc::new(move |key: &str| definition.describe(key, &name)),
+        }
+    }
+
     /// The endpoint of this name, if the device has it.
     pub(super) fn endpoint(&self, name: &str) -> Option<Endpoint> {
         self.available.iter().copied().find(|endpoint| endpoint.name() == name)
