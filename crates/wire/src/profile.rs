@@ -14,7 +14,9 @@ pub struct Profile {
     vibrate: Vec<Slot>,
     rotate: Vec<Slot>,
     linear: Vec<Slot>,
+    /// Those that are listed, and behind them the others.
     scalar: Vec<Slot>,
+    listed_scalars: usize,
     sensor: Vec<u32>,
 }
 
@@ -37,6 +39,10 @@ const SCALAR_ORDER: [OutputKind; 5] = [
     OutputKind::Rotate,
     OutputKind::Vibrate,
 ];
+
+/// Scalar outputs that v3 clients are not shown, for strict ones do not know their names (`wire.md` 5.3). Their place is behind all that are
+/// shown. Lights are not among them: no index addresses one (`wire.md`, W-79).
+const UNLISTED_SCALARS: [OutputKind; 2] = [OutputKind::Spray, OutputKind::Temperature];
 
 impl Profile {
     /// Builds the lists for a device.
@@ -74,14 +80,16 @@ impl Profile {
         let vibrate = slots(&[OutputKind::Vibrate], &|_| true);
         let rotate = slots(&[OutputKind::Rotate], &|min| min < 0);
         let linear = slots(&[OutputKind::HwPositionWithDuration], &|_| true);
-        let scalar = slots(&SCALAR_ORDER, &|_| true);
+        let mut scalar = slots(&SCALAR_ORDER, &|_| true);
+        let listed_scalars = scalar.len();
+        scalar.append(&mut slots(&UNLISTED_SCALARS, &|_| true));
         let sensor = device
             .features
             .iter()
             .filter(|feature| feature.input(InputKind::Battery).is_some_and(|input| input.read))
             .map(|feature| feature.index)
             .collect();
-        Self { device, vibrate, rotate, linear, scalar, sensor }
+        Self { device, vibrate, rotate, linear, scalar, listed_scalars, sensor }
     }
 
     /// The device itself.
@@ -106,6 +114,11 @@ impl Profile {
 
     /// What the indices of `ScalarCmd` stand for.
     pub fn scalar(&self) -> &[Slot] {
+        self.scalar.get(..self.listed_scalars).unwrap_or_default()
+    }
+
+    /// The same list, followed by the outputs that v3 clients are not shown but may know of: applications written for one device name them.
+    pub(crate) fn scalar_and_unlisted(&self) -> &[Slot] {
         &self.scalar
     }
 

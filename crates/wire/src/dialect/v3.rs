@@ -18,8 +18,8 @@ use super::legacy_devices::{
 use crate::convert;
 use crate::frame::{RawMessage, Refusal};
 use crate::model::{
-    self, Echo, Event, Fault, Id, InputAction, InputKind, InputRequest, Message, OutputCommand, OutputKind,
-    OutputRequest, Reading, Reply, Request, Scope,
+    self, Echo, ErrorCode, Event, Fault, Id, InputAction, InputKind, InputRequest, Message, OutputCommand,
+    OutputKind, OutputRequest, Reading, Reply, Request, Scope,
 };
 use crate::profile::{Profile, Slot, View};
 
@@ -74,6 +74,8 @@ words! {
         Constrict = "Constrict",
         Inflate = "Inflate",
         Position = "Position",
+        Spray = "Spray",
+        Temperature = "Temperature",
         Unknown = "Unknown",
     }
 
@@ -193,10 +195,21 @@ impl ScalarCmd {
     fn request(&self, view: &dyn View) -> Result<Request, Fault> {
         filled("ScalarCmd", "Scalars", &self.scalars)?;
         let profile = device(view, self.device_index)?;
+        let slots = profile.scalar_and_unlisted();
+        for element in self.scalars.iter().filter(|element| element.actuator_type.is_unlisted()) {
+            let slot = usize::try_from(element.index.0).ok().and_then(|at| slots.get(at));
+            if slot.and_then(|slot| ActuatorType::of(slot.kind)) != Some(element.actuator_type) {
+                let word = element.actuator_type.spelling();
+                return Err(Fault::new(
+                    ErrorCode::Message,
+                    format!("{word} is not an ActuatorType of ScalarCmd at index {}", element.index.0),
+                ));
+            }
+        }
         resolve(
             "ScalarCmd",
             profile,
-            profile.scalar(),
+            slots,
             &self.scalars,
             |element| element.index,
             |at, element, slot| {
@@ -226,8 +239,15 @@ impl ActuatorType {
             OutputKind::Oscillate => Some(Self::Oscillate),
             OutputKind::Constrict => Some(Self::Constrict),
             OutputKind::Position | OutputKind::HwPositionWithDuration => Some(Self::Position),
-            OutputKind::Spray | OutputKind::Temperature | OutputKind::Led => None,
+            OutputKind::Spray => Some(Self::Spray),
+            OutputKind::Temperature => Some(Self::Temperature),
+            OutputKind::Led => None,
         }
+    }
+
+    /// Whether no v3 client is shown this kind.
+    fn is_unlisted(self) -> bool {
+        matches!(self, Self::Spray | Self::Temperature)
     }
 
     fn kind(self) -> Option<OutputKind> {
@@ -237,7 +257,7 @@ impl ActuatorType {
             Self::Oscillate => Some(OutputKind::Oscillate),
             Self::Constrict => Some(OutputKind::Constrict),
             Self::Position => Some(OutputKind::Position),
-            Self::Inflate | Self::Unknown => None,
+            Self::Inflate | Self::Spray | Self::Temperature | Self::Unknown => None,
         }
     }
 }

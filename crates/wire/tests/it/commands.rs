@@ -366,6 +366,22 @@ fn scalar_indices_count_what_is_listed_w79() {
 }
 
 #[test]
+fn a_client_that_knows_of_heat_can_name_it_behind_what_is_listed() {
+    use crate::support::{device, output};
+    let features = vec![output(OutputKind::Temperature, 0, 1), output(OutputKind::Vibrate, 0, 20)];
+    let mut world = world();
+    world.profiles.push(device(9, "Warm", features));
+    let decoded = |index, kind| decode_in(&world, V3, &scalar(9, &[(index, 1.0, kind)]));
+    let Ok((_, Request::Output(request))) = &decoded(1, "Temperature")[0] else { panic!("refused") };
+    assert_eq!((request.commands[0].feature, request.commands[0].value), (0, 1));
+    assert_eq!(decoded(0, "Temperature"), [Err((10, 3))]);
+    assert_eq!(decoded(2, "Temperature"), [Err((10, 3))]);
+    assert_eq!(decoded(1, "Spray"), [Err((10, 3))]);
+    assert_eq!(decoded(1, "Vibrate"), [Err((10, 4))]);
+    assert_eq!(world.profiles.last().map(|profile| profile.scalar().len()), Some(1));
+}
+
+#[test]
 fn commands_of_old_versions_pass_the_checks_of_the_device() {
     let world = world();
     for text in [
