@@ -31,6 +31,7 @@ mod messages;
 mod preferences;
 mod server;
 mod session_task;
+mod survey;
 #[cfg(all(unix, feature = "unix"))]
 mod unix;
 #[cfg(feature = "websocket")]
@@ -46,3 +47,4 @@ pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain, upgrade_requir
 pub use messages::Status;
 pub(crate) use server::Shared;
 pub use server::{Builder, ListenError, Observer, Server, ServerGone, SettingsWatch, StartError, Stopped};
+pub use survey::{Seen, Survey, Surveyed};
