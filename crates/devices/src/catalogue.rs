@@ -56,8 +56,24 @@ impl Catalogue {
     /// All protocols that may fit a device that was seen on a bus, the best first. Which one it is shows when the device is open: the first
     /// of those whose [plan](Match::plan) fits.
     pub fn candidates(&self, sighting: &Sighting) -> Vec<Match> {
-        let added = self.added.iter().filter_map(|recognise| recognise(sighting));
-        added.chain(simulated(sighting)).chain(self.of_files(sighting)).collect()
+        self.sources(sighting).into_iter().filter_map(|source| source.into_match(sighting)).collect()
+    }
+
+    /// Whether `other` would have a device driven in the same way, which is driven by `protocol` at present: neither that protocol nor
+    /// anything that would be tried before it is another one. Of device files the contents count.
+    pub fn is_alike(&self, other: &Self, sighting: &Sighting, protocol: &str) -> bool {
+        let (one, other) = (self.sources(sighting), other.sources(sighting));
+        let until = |all: &[Source<'_>]| {
+            all.iter().position(|source| source.protocol() == protocol).map_or(all.len(), |at| at + 1)
+        };
+        let count = until(&one);
+        count == until(&other) && one.iter().zip(&other).take(count).all(|(one, other)| one.is_same(other))
+    }
+
+    /// Where the protocols that may fit a device come from, the best first.
+    fn sources(&self, sighting: &Sighting) -> Vec<Source<'_>> {
+        let added = self.added.iter().filter_map(|known| Some(Source::Added(known, known(sighting)?)));
+        added.chain(simulated(sighting).map(Source::Simulated)).chain(self.files(sighting)).collect()
     }
 
     /// Adds a protocol of a user's device file. It takes the place of a built-in one of the same id.
@@ -66,23 +82,18 @@ impl Catalogue {
     }
 
     /// The protocols with a device file that fit, the best first; of those that fit alike a user's own goes first, then the order is that of their ids.
-    /// Of the built-in files only those are read that fit.
-    fn of_files(&self, sighting: &Sighting) -> Vec<Match> {
+    fn files(&self, sighting: &Sighting) -> impl Iterator<Item = Source<'_>> + use<'_> {
         let own = self
             .files
             .values()
-            .filter_map(|file| Some((index::fit(file.identifiers(), sighting)?, File::Own(file))));
+            .filter_map(|file| Some((index::fit(file.identifiers(), sighting)?, Source::Own(file))));
         let built_in = FILES
             .iter()
             .filter(|file| !self.files.contains_key(file.id))
-            .filter_map(|file| Some((file.fit(sighting)?, File::BuiltIn(file.id))));
+            .filter_map(|file| Some((file.fit(sighting)?, Source::BuiltIn(file.id))));
         let mut fits: Vec<_> = own.chain(built_in).collect();
         fits.sort_by_key(|(fit, _)| Reverse(*fit));
-        let definitions = fits.into_iter().filter_map(|(_, file)| match file {
-            File::Own(definition) => Some(Arc::clone(definition)),
-            File::BuiltIn(id) => Self::definition(id),
-        });
-        definitions.map(|definition| of_file(definition, sighting)).collect()
+        fits.into_iter().map(|(_, source)| source)
     }
 
     /// The device file of a protocol, compiled: the user's own, or the one that is built in.
@@ -103,10 +114,40 @@ impl Catalogue {
     }
 }
 
-/// A device file that fits.
-enum File<'a> {
+/// Where a protocol that fits comes from. A built-in file is compiled when it is made a match, and not before.
+enum Source<'a> {
+    Added(&'a Recognise, Match),
+    Simulated(Match),
     Own(&'a Arc<Definition>),
     BuiltIn(&'static str),
+}
+
+impl Source<'_> {
+    fn protocol(&self) -> &str {
+        match self {
+            Self::Added(_, found) | Self::Simulated(found) => found.protocol(),
+            Self::Own(definition) => definition.id(),
+            Self::BuiltIn(id) => id,
+        }
+    }
+
+    fn is_same(&self, other: &Source<'_>) -> bool {
+        match (self, other) {
+            (Self::Added(one, _), Source::Added(other, _)) => Arc::ptr_eq(one, other),
+            (Self::Simulated(_), Source::Simulated(_)) => true,
+            (Self::Own(one), Source::Own(other)) => Arc::ptr_eq(one, other) || one == other,
+            (Self::BuiltIn(one), Source::BuiltIn(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    fn into_match(self, sighting: &Sighting) -> Option<Match> {
+        match self {
+            Self::Added(_, found) | Self::Simulated(found) => Some(found),
+            Self::Own(definition) => Some(of_file(Arc::clone(definition), sighting)),
+            Self::BuiltIn(id) => Catalogue::definition(id).map(|definition| of_file(definition, sighting)),
+        }
+    }
 }
 
 /// What a device file has to say of a device that fits.
@@ -258,6 +299,30 @@ mod tests {
         catalogue.add(Arc::new(mine));
         assert_eq!(protocols(&catalogue, &ble("Massage Demo")), [""; 0]);
         assert_eq!(protocols(&catalogue, &ble("My Toy")), ["aneros"]);
+    }
+
+    #[test]
+    fn a_device_is_driven_alike_as_long_as_what_is_tried_up_to_its_protocol_is_the_same() {
+        let text = |id: &str, motor: u8| {
+            let text = format!(
+                "format = 1\n[[ble]]\nnames = [\"My Toy\"]\nservices.ff00.tx = \"ff01\"\n[[packets]]\nhex = \"{motor:02x}{{v}}\"\n[[models]]\nname = \"My Toy\"\nfeatures = [{{ vibrate = 10 }}]\n[[tests]]\nsteps = [{{ set = [[0, 5]], sends = [\"tx {motor:02x}05\"] }}]\n"
+            );
+            Arc::new(language::compile(&text, id).unwrap_or_else(|found| panic!("{}", found[0])))
+        };
+        let with = |files: &[(&str, u8)]| {
+            let mut catalogue = Catalogue::built_in();
+            files.iter().for_each(|(id, motor)| catalogue.add(text(id, *motor)));
+            catalogue
+        };
+        let alike = |one: &[(&str, u8)], other: &[(&str, u8)], protocol: &str| {
+            with(one).is_alike(&with(other), &ble("My Toy"), protocol)
+        };
+        assert!(alike(&[("b.toml", 1)], &[("b.toml", 1)], "b"));
+        assert!(alike(&[("b.toml", 1)], &[("b.toml", 1), ("c.toml", 1)], "b"));
+        assert!(!alike(&[("b.toml", 1)], &[("b.toml", 1), ("a.toml", 1)], "b"));
+        assert!(!alike(&[("b.toml", 1)], &[("b.toml", 2)], "b"));
+        assert!(!alike(&[("b.toml", 1)], &[], "b"));
+        assert!(with(&[]).is_alike(&with(&[("b.toml", 1)]), &ble("Massage Demo"), "aneros"));
     }
 
     #[test]

@@ -456,3 +456,22 @@ proptest! {
         prop_assert!(others.iter().all(|device| all.contains(device)));
     }
 }
+
+#[test]
+fn what_is_known_and_allowed_and_not_connected_is_missing() {
+    let (settings, _) = Settings::parse(
+        "format = 1\n[[device]]\naddress = \"ble:C0:FF:EE:00:00:01\"\nindex = 0\n\
+         [[device]]\naddress = \"COM7\"\nindex = 1\n\
+         [[device]]\naddress = \"ble:C0:FF:EE:00:00:03\"\ndeny = true\n\
+         [[device]]\naddress = \"simulated:1vibe-1\"\nname = \"Mine\"\n",
+        "settings.toml",
+    )
+    .expect("settings");
+    let missing = |connected: &[&str]| {
+        let connected = connected.iter().map(|address| (*address).to_owned()).collect();
+        settings.missing(&connected).into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&[]), ["COM7", "ble:C0:FF:EE:00:00:01"]);
+    assert_eq!(missing(&["ble:c0:ff:ee:00:00:01"]), ["COM7"]);
+    assert_eq!(missing(&["serial:COM7", "ble:c0:ff:ee:00:00:01"]), [""; 0]);
+}

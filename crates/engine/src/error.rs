@@ -38,6 +38,14 @@ pub enum Error {
         /// The feature's index.
         feature: u32,
     },
+    /// The device is about to be closed.
+    #[error("device {device} is being closed: {reason}")]
+    Dismissed {
+        /// The device's index.
+        device: u32,
+        /// Why.
+        reason: String,
+    },
     /// The emergency stop is in force.
     #[error("the emergency stop is in force: nothing moves until it is released")]
     EmergencyStop,
@@ -79,6 +87,7 @@ impl From<Error> for Fault {
             Error::NothingToScan | Error::ShuttingDown => ErrorCode::Unknown,
             Error::NoDevice(_)
             | Error::NoFeature { .. }
+            | Error::Dismissed { .. }
             | Error::EmergencyStop
             | Error::InUse { .. }
             | Error::Hardware { .. }

@@ -24,6 +24,7 @@
 //! assert!(frame.contains("ServerInfo"));
 //! ```
 
+mod attempts;
 pub mod device;
 mod error;
 pub mod hub;
@@ -31,5 +32,6 @@ pub mod session;
 mod timers;
 mod watchdog;
 
+pub use attempts::Attempts;
 pub use error::Error;
 pub use watchdog::Watchdog;

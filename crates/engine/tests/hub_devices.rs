@@ -2,7 +2,7 @@
 
 mod hub_harness;
 
-use frisson_engine::device::{Command, Report};
+use frisson_engine::device::{Command, Preferences, Report, Selection};
 use frisson_engine::hub::{Input, Note, Output};
 use frisson_wire::{
     DeviceChange, Dialect, ErrorCode, Event, InputAction, InputKind, OutputKind, Reply, Request, Scope,
@@ -503,4 +503,86 @@ fn a_device_that_was_closed_without_being_stopped_has_to_rest() {
     let a = toy(&mut bench, "a");
     bench.report(a, Report::Closed { stopped: false });
     assert!(bench.hub.has_to_rest("a"));
+}
+
+#[test]
+fn a_device_that_is_dismissed_is_closed_and_takes_nothing_more_until_it_is() {
+    let mut bench = Bench::new();
+    let session = bench.client();
+    let (a, b) = (toy(&mut bench, "a"), toy(&mut bench, "b"));
+    bench.ok(session, vibrate(a, 0, 5));
+    let seen = bench.handle(Input::Dismissed { device: a.id, reason: "it is denied" });
+    assert_eq!(seen.commands(a), [Command::Close]);
+    assert!(seen.commands(b).is_empty());
+    assert_eq!(bench.refused(session, vibrate(a, 0, 6)), ErrorCode::Device);
+    assert_eq!(bench.ask(session, vibrate(b, 0, 6)), Reply::Ok);
+    let seen = bench.report(a, Report::Closed { stopped: true });
+    assert_eq!(seen.notes(), [&Note::DeviceRemoved(a.index, "Toy".to_owned(), "it is denied".to_owned())]);
+    assert_eq!(listed(&mut bench, session), [b.index]);
+    assert!(!bench.hub.has_to_rest("a"));
+}
+
+#[test]
+fn a_device_that_is_dismissed_while_it_is_greeted_is_closed_as_well() {
+    let mut bench = Bench::new();
+    let id = bench.open("a");
+    let seen = bench.handle(Input::Dismissed { device: id, reason: "it is denied" });
+    assert_eq!(seen.0, [Output::Device(id, Command::Close)]);
+    let seen = bench.handle(Input::Device(id, Report::Closed { stopped: true }));
+    assert_eq!(seen.notes(), [&Note::DeviceRefused("a".to_owned(), "it is denied".to_owned())]);
+}
+
+#[test]
+fn a_device_moves_to_an_index_that_is_free_and_nobody_drives_it_or_hears_of_it_any_longer() {
+    let mut bench = Bench::new();
+    let session = bench.client();
+    let a = bench.device("a", vec![vibrator(0, 20), bulb(1)]);
+    bench.ok(session, vibrate(a, 0, 5));
+    bench.ok(session, input(a, 1, InputKind::Pressure, InputAction::Subscribe));
+    let seen = bench.handle(Input::Stored { device: a.id, index: Some(7) });
+    assert_eq!(seen.stops(a), [Selection::All]);
+    assert!(seen.commands(a).contains(&Command::Listen { feature: 1, kind: InputKind::Pressure, on: false }));
+    let changes: Vec<_> = seen
+        .events(session)
+        .into_iter()
+        .map(|event| match event {
+            Event::Devices { change: DeviceChange::Removed(index), all } => (*index, all.len()),
+            Event::Devices { change: DeviceChange::Added(profile), all } => {
+                (profile.device().index, all.len())
+            }
+            event => panic!("{event:?}"),
+        })
+        .collect();
+    assert_eq!(changes, [(0, 0), (7, 1)]);
+    assert_eq!(bench.hub.index_of(a.id), Some(7));
+    bench.stopped(a, &seen);
+    // It is at rest, and what is said under its old index is not meant for it.
+    assert_eq!(bench.refused(session, vibrate(a, 0, 6)), ErrorCode::Device);
+    let moved = Unit { index: 7, ..a };
+    assert!(bench.report(moved, Report::Reading(1, InputKind::Pressure, 3)).is_empty());
+    assert_eq!(bench.ok(session, vibrate(moved, 0, 6)).sets(moved), [(0, OutputKind::Vibrate, 6)]);
+    bench.gone(moved);
+    assert_eq!(bench.device("a", vec![vibrator(0, 20), bulb(1)]).index, 7);
+}
+
+#[test]
+fn a_device_stays_where_it_is_while_another_has_its_new_index() {
+    let mut bench = Bench::new();
+    let (a, b) = (toy(&mut bench, "a"), toy(&mut bench, "b"));
+    assert!(bench.handle(Input::Stored { device: a.id, index: Some(b.index) }).is_empty());
+    assert_eq!(bench.hub.index_of(a.id), Some(a.index));
+}
+
+#[test]
+fn preferences_go_before_the_values_that_wait() {
+    let mut bench = Bench::new();
+    let session = bench.client();
+    let a = bench.device("a", vec![vibrator(0, 20), rotator(1)]);
+    for value in 0..64 {
+        bench.ok(session, vibrate(a, 0, value % 20));
+    }
+    assert!(bench.ok(session, set(a, 1, OutputKind::Rotate, 5)).commands(a).is_empty());
+    assert!(bench.handle(Input::Preferred(a.id, Preferences::default())).is_empty());
+    let commands = bench.handle(Input::Credit(a.id, 64)).commands(a);
+    assert!(matches!(commands[..], [Command::Prefer(_), Command::Set { feature: 1, .. }]), "{commands:?}");
 }

@@ -30,6 +30,9 @@ enum Op {
     Redefine(Index, usize),
     Gone(Index),
     Closed(Index, bool),
+    Dismiss(Index),
+    /// An index is stored for a device.
+    Store(Index, u32),
     Refused(Index),
     TaskEnded(Index),
     Done(Index, i64, bool),
@@ -37,6 +40,8 @@ enum Op {
     Credit(Index, u32),
     Scanner(u64, bool),
     ScanEnded(u64),
+    /// How many known devices are missing.
+    Missing(usize),
     EmergencyStop(bool),
     Shutdown,
     Pass(u64),
@@ -111,6 +116,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (which(), 0..4_usize).prop_map(|(at, offer)| Op::Redefine(at, offer)),
         1 => which().prop_map(Op::Gone),
         1 => (which(), any::<bool>()).prop_map(|(at, stopped)| Op::Closed(at, stopped)),
+        1 => which().prop_map(Op::Dismiss),
+        1 => (which(), 0..6_u32).prop_map(|(at, index)| Op::Store(at, index)),
         1 => which().prop_map(Op::Refused),
         1 => which().prop_map(Op::TaskEnded),
         8 => (which(), any::<i64>(), any::<bool>()).prop_map(|(at, value, ok)| Op::Done(at, value, ok)),
@@ -118,6 +125,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (which(), select(vec![0, 1, 2, 64, u32::MAX])).prop_map(|(at, count)| Op::Credit(at, count)),
         1 => (0..2_u64, any::<bool>()).prop_map(|(bus, there)| Op::Scanner(bus, there)),
         1 => (0..2_u64).prop_map(Op::ScanEnded),
+        1 => (0..3_usize).prop_map(Op::Missing),
         1 => any::<bool>().prop_map(Op::EmergencyStop),
         4 => select(vec![0, 1, 39, 100, 250, 999, 1_000, 5_000]).prop_map(Op::Pass),
     ]
@@ -159,6 +167,7 @@ struct Link {
     tickets: Vec<Ticket>,
     listening: BTreeMap<(u32, InputKind), bool>,
     unwritten: u32,
+    dismissed: bool,
 }
 
 /// What is known of one session.
@@ -267,6 +276,7 @@ impl World {
                     tickets: Vec::new(),
                     listening: BTreeMap::new(),
                     unwritten: 0,
+                    dismissed: false,
                 };
                 self.links.insert(id, link);
                 self.there.insert(id);
@@ -281,7 +291,7 @@ impl World {
             Op::Ready(at, which) => {
                 let Some(id) = self.link(at) else { return };
                 let link = self.links.get_mut(&id).unwrap();
-                if self.there.contains(&id) && link.index.is_none() {
+                if self.there.contains(&id) && link.index.is_none() && !link.dismissed {
                     link.features = offer(which);
                     link.truths =
                         keys(&link.features).into_iter().map(|key| (key, Truth::default())).collect();
@@ -312,6 +322,32 @@ impl World {
             Op::Gone(at) => self.part(at, |id| Input::Device(id, Report::Gone("lost".to_owned())), None),
             Op::Closed(at, stopped) => {
                 self.part(at, |id| Input::Device(id, Report::Closed { stopped }), Some(stopped));
+            }
+            Op::Dismiss(at) => {
+                let Some(id) = self.link(at) else { return };
+                let link = self.links.get_mut(&id).unwrap();
+                if self.there.contains(&id) {
+                    link.dismissed = true;
+                    link.truths.values_mut().for_each(|truth| truth.driver = None);
+                    self.touched.insert(link.address.clone());
+                }
+                self.input(Input::Dismissed { device: id, reason: "not wanted" });
+            }
+            Op::Store(at, index) => {
+                let Some(id) = self.link(at) else { return };
+                let link = self.links.get_mut(&id).unwrap();
+                let Some(before) = link.index.filter(|_| self.there.contains(&id)) else { return };
+                let seen = self.bench.handle(Input::Stored { device: id, index: Some(index) });
+                if self.bench.hub.index_of(id) == Some(index) && index != before {
+                    link.index = Some(index);
+                    link.truths.values_mut().for_each(|truth| truth.driver = None);
+                    self.indices.retain(|_, other| *other != index);
+                    self.indices.insert(link.address.clone(), index);
+                    for client in self.clients.values_mut() {
+                        client.subscribed.retain(|(of, ..)| *of != before);
+                    }
+                }
+                self.check(seen);
             }
             Op::Refused(at) => {
                 let Some(id) = self.link(at) else { return };
@@ -358,6 +394,9 @@ impl World {
             Op::Scanner(bus, true) => self.input(Input::ScannerAdded(ScannerId(bus))),
             Op::Scanner(bus, false) => self.input(Input::ScannerRemoved(ScannerId(bus))),
             Op::ScanEnded(bus) => self.input(Input::ScanEnded(ScannerId(bus))),
+            Op::Missing(count) => {
+                self.input(Input::Missing((0..count).map(|device| device.to_string()).collect()));
+            }
             Op::EmergencyStop(true) => {
                 self.release_all();
                 self.input(Input::EmergencyStop);
@@ -594,7 +633,7 @@ impl World {
         assert!(link.unwritten <= 64, "more on the way than the device has room for");
         match command {
             Command::Set { feature, kind, value, .. } => {
-                assert!(!self.shutdown, "a value during the shutdown");
+                assert!(!self.shutdown && !link.dismissed, "a value for a device that is being closed");
                 let range = range(&link.features, (feature, kind)).expect("an output that is offered");
                 assert!(range.contains(value), "{value} is out of {range:?}");
                 let truth = link.truths.get_mut(&(feature, kind)).unwrap();
@@ -619,7 +658,7 @@ impl World {
             }
             Command::Read { ticket, .. } => link.tickets.push(ticket),
             Command::Listen { feature, kind, on } => drop(link.listening.insert((feature, kind), on)),
-            Command::Limit(_) | Command::Close => {}
+            Command::Prefer(_) | Command::Close => {}
         }
     }
 
@@ -642,8 +681,10 @@ impl World {
                 match (truth.driver, truth.told) {
                     (Some((_, value)), Some(Some(told))) => assert_eq!(told, value, "{key:?}"),
                     (Some(_), told) => panic!("{key:?} is driven, and its device was told {told:?}"),
-                    // With nobody to drive it, it was stopped, if it was ever set; a shutdown stops by closing.
-                    (None, Some(Some(value))) => assert!(self.shutdown, "{key:?} is left at {value}"),
+                    // With nobody to drive it, it was stopped, if it was ever set, or it is being closed, which stops it.
+                    (None, Some(Some(value))) => {
+                        assert!(self.shutdown || link.dismissed, "{key:?} is left at {value}");
+                    }
                     (None, _) => {}
                 }
             }
@@ -716,7 +757,8 @@ proptest! {
         for (session, client) in &world.clients {
             assert!(client.gone || client.waiting.is_empty(), "{session:?}: {:?} are unanswered", client.waiting);
         }
-        // When all have left, nothing runs and nothing is to come.
+        // When all have left and nothing is missing, nothing runs and nothing is to come.
+        world.apply(Op::Missing(0));
         for session in world.clients.keys().copied().collect::<Vec<_>>() {
             world.end(session);
             world.clients.get_mut(&session).unwrap().gone = true;

@@ -2,7 +2,7 @@
 
 mod hub_harness;
 
-use frisson_engine::hub::{Input, Output, ScannerId, SessionId};
+use frisson_engine::hub::{Input, Output, ScanOrder, ScannerId, SessionId};
 use frisson_wire::{Dialect, ErrorCode, Event, Message, Reply, Request};
 use hub_harness::*;
 
@@ -33,7 +33,7 @@ fn without_a_bus_there_is_nothing_to_scan() {
     assert_eq!(bench.refused(session, Request::StartScanning), ErrorCode::Unknown);
     assert_eq!(bench.ask(session, Request::StopScanning), Reply::Ok);
     bench.handle(Input::ScannerAdded(BUS));
-    assert_eq!(start(&mut bench, session).scans(), [true]);
+    assert_eq!(start(&mut bench, session).scans(), [ScanOrder::All]);
     bench.handle(Input::ScannerRemoved(BUS));
     assert_eq!(bench.refused(session, Request::StartScanning), ErrorCode::Unknown);
 }
@@ -54,9 +54,9 @@ fn the_ok_comes_before_anything_that_the_scan_causes() {
 fn starting_and_stopping_twice_is_fine() {
     let mut bench = bench();
     let session = bench.client();
-    assert_eq!(start(&mut bench, session).scans(), [true]);
+    assert_eq!(start(&mut bench, session).scans(), [ScanOrder::All]);
     assert!(start(&mut bench, session).scans().is_empty());
-    assert_eq!(stop_scan(&mut bench, session).scans(), [false]);
+    assert_eq!(stop_scan(&mut bench, session).scans(), [ScanOrder::Stop]);
     assert!(stop_scan(&mut bench, session).scans().is_empty());
 }
 
@@ -104,7 +104,7 @@ fn a_bus_that_goes_away_has_ended_its_scan() {
 fn each_session_that_wished_is_told_of_its_end_and_no_other() {
     let mut bench = bench();
     let (one, two, none) = (bench.client(), bench.client(), bench.client());
-    assert_eq!(start(&mut bench, one).scans(), [true]);
+    assert_eq!(start(&mut bench, one).scans(), [ScanOrder::All]);
     assert!(start(&mut bench, two).scans().is_empty());
     let seen = stop_scan(&mut bench, one);
     assert!(seen.scans().is_empty());
@@ -121,7 +121,7 @@ fn a_session_that_ends_takes_its_wish_with_it() {
     start(&mut bench, two);
     assert!(bench.handle(Input::Disconnected(one)).scans().is_empty());
     let (_, seen) = bench.send(two, Request::Disconnect);
-    assert_eq!(seen.scans(), [false]);
+    assert_eq!(seen.scans(), [ScanOrder::Stop]);
     assert!(bench.handle(Input::ScanEnded(BUS)).is_empty());
 }
 
@@ -134,7 +134,7 @@ fn a_wish_while_the_buses_stop_is_granted_when_they_have() {
     assert!(start(&mut bench, two).scans().is_empty());
     let seen = bench.handle(Input::ScanEnded(BUS));
     assert_eq!((finished(&seen, one), finished(&seen, two)), (1, 0));
-    assert_eq!(seen.scans(), [true]);
+    assert_eq!(seen.scans(), [ScanOrder::All]);
     assert_eq!(finished(&bench.handle(Input::ScanEnded(BUS)), two), 1);
 }
 

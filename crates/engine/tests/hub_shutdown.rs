@@ -3,7 +3,7 @@
 mod hub_harness;
 
 use frisson_engine::device::{Command, Report};
-use frisson_engine::hub::{Close, Input, Output, SessionId};
+use frisson_engine::hub::{Close, Input, Output, ScanOrder, SessionId};
 use frisson_engine::session::Peer;
 use frisson_wire::{Dialect, ErrorCode, Event, InputAction, InputKind, Reply, Request};
 use hub_harness::*;
@@ -195,7 +195,7 @@ fn scanning_ends_with_it() {
     bench.device("a", vec![vibrator(0, 20)]);
     bench.handle(Input::ScannerAdded(BUS));
     bench.ok(session, Request::StartScanning);
-    assert_eq!(bench.handle(Input::Shutdown).scans(), [false]);
+    assert_eq!(bench.handle(Input::Shutdown).scans(), [ScanOrder::Stop]);
     assert_eq!(bench.handle(Input::ScanEnded(BUS)).events(session), [&Event::ScanningFinished]);
 }
 

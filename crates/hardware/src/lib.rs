@@ -89,13 +89,15 @@ pub enum PortError {
 
 /// Finds hardware and opens it.
 ///
-/// What became of a sighting is told by [`outcome`](Self::outcome), once for each [`Found::Device`].
+/// What became of a sighting is told by [`outcome`](Self::outcome), once for each [`Found::Device`]. That may take until the scan has ended; a
+/// device is not found again before.
 pub trait Scanner: Send {
     /// What it is called in the log; where it serves one bus, that bus's name.
     fn name(&self) -> &'static str;
 
     /// Begins or ends to look for devices. Must not block; what comes of it is told by [`next`](Scanner::next). Devices of a bus that
-    /// [is always on](Bus::is_always_on) are found at any time, those of other buses only in between.
+    /// [is always on](Bus::is_always_on) are found at any time, those of other buses only in between. A scan is begun only after the one
+    /// before has ended; then everything that can be opened is found again.
     fn scan(&mut self, on: bool);
 
     /// What is found next. Cancel safe.
@@ -125,7 +127,7 @@ pub trait Scanner: Send {
 pub enum Found {
     /// A device can be opened.
     Device(Sighting),
-    /// The scan has ended, by itself or because it was told to.
+    /// The scan has ended, by itself or because it was told to: exactly once for each scan that was begun.
     ScanEnded,
     /// The bus cannot be used at present, for this reason.
     Unusable(String),
@@ -147,7 +149,7 @@ pub enum Outcome {
     },
     /// It is not used.
     Ignored(Ignored),
-    /// Nobody looked for it any more by then. It may be found again.
+    /// Nobody looked for it: the scan was over by then, or it was for other devices. It may be found again by the next scan.
     Missed,
 }
 

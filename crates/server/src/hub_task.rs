@@ -1,6 +1,8 @@
 //! The one task that owns the hub.
 
-use std::collections::BTreeMap;
+mod changes;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
@@ -9,19 +11,19 @@ use std::time::{Duration, Instant};
 
 use frisson_devices::Connection;
 use frisson_devices::settings::Key;
-use frisson_engine::device::{Command, Report, Settings};
-use frisson_engine::hub::{DeviceId, Hub, Input, Note, Output, ScannerId, SessionId};
+use frisson_engine::device::{Command, Preferences, Report, Settings};
+use frisson_engine::hub::{DeviceId, Hub, Input, Note, Output, ScanOrder, ScannerId, SessionId};
 use frisson_engine::session::Peer;
 use frisson_hardware::{Bus, Ignored, Outcome, Sighting};
 use frisson_program::Description;
 use frisson_wire::{Event, Message};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::device_task;
-use crate::messages::{Backlog, Delivery, Frame, Opened, Outbox, Shelf, Status, ToHub, ToScanner, now};
-use crate::preferences::{self, Reason};
+use crate::messages::{Backlog, Delivery, Frame, Library, Opened, Outbox, Status, ToHub, ToScanner, now};
+use crate::preferences::{self, Findings};
 
 /// How many inputs are taken in before what they caused is handed out.
 const BATCH: usize = 128;
@@ -33,7 +35,16 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Owns the hub, and the ends of every task that it talks to.
 pub(crate) struct Task {
     hub: Hub,
-    shelf: Shelf,
+    library: Library,
+    /// Whether the server looks for devices by itself.
+    own_scan: bool,
+    /// Addresses of devices that were closed because of a new catalogue and have to be opened anew.
+    renewing: BTreeSet<String>,
+    last_order: ScanOrder,
+    /// How often other settings have been put in force.
+    settings_changes: u64,
+    /// Whether other devices are there than before.
+    devices_changed: bool,
     to_self: mpsc::WeakSender<ToHub>,
     sessions: BTreeMap<SessionId, Peering>,
     devices: BTreeMap<DeviceId, DeviceLink>,
@@ -55,8 +66,12 @@ struct DeviceLink {
     sighting: Sighting,
     /// Whether the scanner has been told what became of the device.
     is_told: bool,
-    /// Why the user's settings do not let it be used.
-    forbidden: Reason,
+    protocol: String,
+    findings: Arc<Findings>,
+    /// What the user has set for it, once it is ready, and what of that cannot be meant for it.
+    in_force: Option<(Preferences, Vec<String>)>,
+    /// How often settings had changed when it was opened.
+    settings_changes: u64,
 }
 
 /// The hub's end of a session.
@@ -69,14 +84,20 @@ struct Peering {
 impl Task {
     pub(crate) fn new(
         mut hub: Hub,
-        shelf: Shelf,
+        library: Library,
+        own_scan: bool,
         to_self: mpsc::WeakSender<ToHub>,
         alive: mpsc::Sender<Infallible>,
     ) -> Self {
-        hub.handle(now(), Input::Reserved(shelf.borrow().indices()));
+        hub.handle(now(), Input::Reserved(library.settings.borrow().indices()));
         Self {
             hub,
-            shelf,
+            library,
+            own_scan,
+            renewing: BTreeSet::new(),
+            last_order: ScanOrder::Stop,
+            settings_changes: 0,
+            devices_changed: true,
             to_self,
             sessions: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -101,6 +122,10 @@ impl Task {
         let mut armed: Option<Instant> = None;
         let mut grace: Option<Instant> = None;
         while !self.is_finished {
+            if self.devices_changed {
+                self.look_for_missing(now());
+                self.carry_out();
+            }
             let due = self.hub.poll_timeout();
             // After a late wake-up the deadlines wait a moment for input that came in time and was not read yet.
             if due.zip(grace).is_some_and(|(due, grace)| due > grace) {
@@ -186,6 +211,7 @@ impl Task {
                 self.hub.handle(now, Input::DeviceEnded(device));
                 self.tell_scanner(device, Outcome::Ignored(Ignored::InitFailed));
                 self.devices.remove(&device);
+                self.devices_changed = true;
             }
             ToHub::ScannerRemoved(scanner) => {
                 self.scanners.remove(&scanner);
@@ -199,7 +225,18 @@ impl Task {
                     clients: self.hub.session_count(),
                     devices: self.hub.devices(),
                     scanning: self.hub.is_scanning(),
+                    looked_for: self.hub.missing(),
                 });
+            }
+            ToHub::Settings(settings, done) => {
+                self.set_settings(now, *settings);
+                self.carry_out();
+                let _ = done.send(());
+            }
+            ToHub::Catalogue(catalogue, done) => {
+                self.set_catalogue(now, catalogue);
+                self.carry_out();
+                let _ = done.send(());
             }
             ToHub::Shutdown(answer) => {
                 self.finish.push(answer);
@@ -224,10 +261,18 @@ impl Task {
                         let _ = link.commands.send(command);
                     }
                 }
-                Output::Scan(on) => {
-                    info!("{}", if on { "scanning for devices" } else { "no longer scanning" });
+                Output::Scan(order) => {
+                    match (self.last_order, order) {
+                        (_, ScanOrder::All) => info!("scanning for devices"),
+                        (ScanOrder::All, _) => info!("no longer scanning"),
+                        _ => debug!(
+                            "{}",
+                            if order == ScanOrder::Stop { "pausing" } else { "looking for known devices" }
+                        ),
+                    }
+                    self.last_order = order;
                     for orders in self.scanners.values() {
-                        let _ = orders.send(ToScanner::Scan(on));
+                        let _ = orders.send(ToScanner::Scan(order));
                     }
                 }
                 Output::Note(note) => log(&note),
@@ -314,7 +359,7 @@ impl Task {
     }
 
     fn opened(&mut self, now: Instant, opened: Opened) {
-        let Opened { scanner, sighting, found, port } = opened;
+        let Opened { scanner, sighting, found, catalogue, port } = opened;
         let Some(hub) = self.to_self.upgrade() else { return };
         self.last_device += 1;
         let device = DeviceId(self.last_device);
@@ -325,9 +370,21 @@ impl Task {
         let program = found.program(&connection);
         let span = info_span!("device", name = sighting.name, protocol = found.protocol());
         let (commands, receiver) = mpsc::unbounded_channel();
-        let forbidden = Reason::default();
-        let ask = preferences::ask(Arc::clone(&self.shelf), address.clone(), Arc::clone(&forbidden));
-        self.devices.insert(device, DeviceLink { commands, scanner, sighting, is_told: false, forbidden });
+        let findings = Arc::new(Findings::default());
+        let ask =
+            preferences::ask(Arc::clone(&self.library.settings), address.clone(), Arc::clone(&findings));
+        let protocol = found.protocol().to_owned();
+        let link = DeviceLink {
+            commands,
+            scanner,
+            sighting,
+            is_told: false,
+            protocol,
+            findings,
+            in_force: None,
+            settings_changes: self.settings_changes,
+        };
+        self.devices.insert(device, link);
         self.hub.handle(now, Input::DeviceOpened { device, address: &address, gap });
         let alive = self.alive.clone();
         let task = async move {
@@ -335,6 +392,10 @@ impl Task {
             drop(alive);
         };
         tokio::spawn(task.instrument(span));
+        // The catalogue or the settings may have changed while the link was being opened.
+        self.renew(now, device, &catalogue);
+        self.apply_settings(now, device);
+        self.devices_changed = true;
     }
 
     fn report(&mut self, now: Instant, device: DeviceId, report: Report) {
@@ -346,10 +407,12 @@ impl Task {
         };
         // Told before the link is closed, so that whoever is at its other end can be told why it is.
         if let Report::Refused(_) = &report
-            && let Some(ignored) = self.devices.get(&device).and_then(|link| link.forbidden.get()).copied()
+            && let Some(ignored) = self.devices.get(&device).and_then(|link| link.findings.forbidden.get())
         {
+            let ignored = *ignored;
             self.tell_scanner(device, Outcome::Ignored(ignored));
         }
+        let has_gone = matches!(report, Report::Gone(_) | Report::Refused(_) | Report::Closed { .. });
         self.hub.handle(now, Input::Device(device, report));
         if let Some((key, name)) = ready
             && let Some(index) = self.hub.index_of(device)
@@ -357,6 +420,14 @@ impl Task {
             let protocol = key.protocol.clone();
             self.remember(now, device, &key, index);
             self.tell_scanner(device, Outcome::Ready { protocol, name, index });
+            self.renewing.remove(&key.address);
+            // It has asked for its settings by itself, and they may have changed since.
+            if self.devices.get(&device).is_some_and(|link| link.settings_changes != self.settings_changes) {
+                self.apply_settings(now, device);
+            }
+            self.devices_changed = true;
+        } else if has_gone {
+            self.devices_changed = true;
         }
     }
 
@@ -364,7 +435,7 @@ impl Task {
     fn recall(&mut self, now: Instant, device: DeviceId, description: &Description) -> Key {
         let address = self.devices.get(&device).map(|link| link.sighting.key()).unwrap_or_default();
         let key = Key::new(&address, &description.protocol, &description.model);
-        let settings = self.shelf.borrow();
+        let settings = self.library.settings.borrow();
         self.hub.handle(now, Input::Stored { device, index: settings.index_of(&key) });
         self.hub.handle(now, Input::Named { address: &key.address, name: settings.display_name(&key) });
         drop(settings);
@@ -377,8 +448,8 @@ impl Task {
         let news = |settings: &mut frisson_devices::settings::Settings| {
             settings.index_of(key).is_none() && settings.remember_index(key, index)
         };
-        if !is_simulated && self.shelf.send_if_modified(news) {
-            let indices = self.shelf.borrow().indices();
+        if !is_simulated && self.library.settings.send_if_modified(news) {
+            let indices = self.library.settings.borrow().indices();
             self.hub.handle(now, Input::Reserved(indices));
         }
     }

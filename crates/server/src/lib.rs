@@ -22,6 +22,7 @@
 #![cfg_attr(not(feature = "websocket"), allow(dead_code))]
 
 mod attached;
+mod control;
 mod device_task;
 mod discovery;
 mod hub_task;
@@ -38,6 +39,7 @@ mod unix;
 mod websocket;
 
 pub use attached::{Attached, Door};
+pub use control::{Control, Observer};
 #[cfg(feature = "simulated")]
 pub use frisson_devices::simulated::{ListError, Simulated, SimulatedList};
 pub use frisson_devices::{Catalogue, Connection, Match, settings};
@@ -46,5 +48,5 @@ pub use frisson_hardware as hardware;
 pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain, upgrade_required};
 pub use messages::Status;
 pub(crate) use server::Shared;
-pub use server::{Builder, ListenError, Observer, Server, ServerGone, SettingsWatch, StartError, Stopped};
+pub use server::{Builder, ListenError, Server, ServerGone, SettingsWatch, StartError, Stopped};
 pub use survey::{Seen, Survey, Surveyed};

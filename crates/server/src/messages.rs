@@ -4,16 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use frisson_devices::Match;
 use frisson_devices::settings::Settings;
+use frisson_devices::{Catalogue, Match};
 use frisson_engine::device::Report;
-use frisson_engine::hub::{Close, DeviceId, ScannerId, SessionId};
+use frisson_engine::hub::{Close, DeviceId, ScanOrder, ScannerId, SessionId};
 use frisson_hardware::{Outcome, Port, Sighting};
 use frisson_wire::{DeviceList, Id, Message, Request};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What the user has set for devices, as it is now.
 pub(crate) type Shelf = Arc<watch::Sender<Settings>>;
+
+/// What is known of devices, as it is now. Only the hub's task changes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Library {
+    pub(crate) settings: Shelf,
+    pub(crate) catalogue: Arc<watch::Sender<Arc<Catalogue>>>,
+}
 
 /// What the hub task hears.
 pub(crate) enum ToHub {
@@ -30,13 +37,17 @@ pub(crate) enum ToHub {
     EmergencyStop,
     Release,
     Status(oneshot::Sender<Status>),
+    Settings(Box<Settings>, oneshot::Sender<()>),
+    Catalogue(Catalogue, oneshot::Sender<()>),
     Shutdown(oneshot::Sender<Vec<String>>),
 }
 
 /// What the task of a scanner hears.
 pub(crate) enum ToScanner {
     /// Begin or end to look for devices.
-    Scan(bool),
+    Scan(ScanOrder),
+    /// There is a new catalogue: what could not be used before may be used now.
+    Catalogue,
     /// This became of a device that was found.
     Outcome(Sighting, Outcome),
 }
@@ -46,6 +57,8 @@ pub(crate) struct Opened {
     pub(crate) scanner: ScannerId,
     pub(crate) sighting: Sighting,
     pub(crate) found: Match,
+    /// Where it was found.
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) port: Box<dyn Port>,
 }
 
@@ -120,8 +133,10 @@ pub struct Status {
     pub clients: usize,
     /// The devices that can take commands.
     pub devices: DeviceList,
-    /// Whether devices are being looked for.
+    /// Whether devices are being looked for because a client has asked for that.
     pub scanning: bool,
+    /// How many devices the server looks for by itself: those that the settings know and that are not connected.
+    pub looked_for: usize,
 }
 
 /// Sends without waiting; where the queue is full, a task waits for room, or this thread if it has none, so that the hub hears of it in any

@@ -1,37 +1,70 @@
-//! What the user's settings mean for a device that has just been set up.
+//! What the user's settings mean for a device that has been set up.
 
 use std::sync::{Arc, OnceLock};
 
 use frisson_devices::settings::{self, Key, Settings, Verdict};
 use frisson_engine::device::{Ask, Limit, Preferences};
 use frisson_hardware::Ignored;
+use frisson_wire::Feature;
 use tracing::warn;
 
 use crate::messages::Shelf;
 
-/// Why a device may not be used, once that is known.
-pub(crate) type Reason = Arc<OnceLock<Ignored>>;
+/// What is found out about a device while it is set up.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Why it may not be used.
+    pub(crate) forbidden: OnceLock<Ignored>,
+    pub(crate) hardware: OnceLock<Hardware>,
+}
 
-/// Asks the settings for the device at this address. If it may not be used, `reason` is told as well.
-pub(crate) fn ask(shelf: Shelf, address: String, reason: Reason) -> Ask {
+/// Which device it is, what it can do without any limit, and what was put in force when that was known.
+#[derive(Debug)]
+pub(crate) struct Hardware {
+    pub(crate) key: Key,
+    pub(crate) features: Vec<Feature>,
+    pub(crate) preferences: Preferences,
+    /// What of its settings cannot be meant for it. The user has been warned of that.
+    pub(crate) misfits: Vec<String>,
+}
+
+/// Asks the settings for the device at this address; what comes of it is written down in `findings`.
+pub(crate) fn ask(shelf: Shelf, address: String, findings: Arc<Findings>) -> Ask {
     Box::new(move |hardware| {
         let settings = shelf.borrow();
         let key = Key::new(&address, &hardware.protocol, &hardware.model);
-        let verdict = settings.is_allowed(&key.address, Some(&key.protocol), Some(&key.model));
-        if let Some(ignored) = ignored(verdict) {
-            let _ = reason.set(ignored);
-            return Err(format!("it {verdict}"));
-        }
-        for misfit in settings.misfits(&key, &hardware.features) {
-            warn!("in the settings: {misfit}");
-        }
-        Ok(preferences(&settings, &key, &hardware.features))
+        let preferences = judge(&settings, &key, &hardware.features).map_err(|verdict| {
+            let _ = ignored(verdict).map(|ignored| findings.forbidden.set(ignored));
+            reason(verdict)
+        })?;
+        let misfits = settings.misfits(&key, &hardware.features);
+        warn_of(&misfits);
+        let features = hardware.features.clone();
+        let known = Hardware { key, features, preferences: preferences.clone(), misfits };
+        let _ = findings.hardware.set(known);
+        Ok(preferences)
     })
 }
 
-fn preferences(settings: &Settings, key: &Key, features: &[frisson_wire::Feature]) -> Preferences {
-    let limits = settings.limits_for(key, features);
-    Preferences { limits: limits.into_iter().map(limit).collect(), gap: settings.gap(key) }
+/// What the user has set for a device; an error if it is not to be used.
+pub(crate) fn judge(settings: &Settings, key: &Key, features: &[Feature]) -> Result<Preferences, Verdict> {
+    match settings.is_allowed(&key.address, Some(&key.protocol), Some(&key.model)) {
+        Verdict::Allowed => {
+            let limits = settings.limits_for(key, features).into_iter().map(limit).collect();
+            Ok(Preferences { limits, gap: settings.gap(key) })
+        }
+        verdict => Err(verdict),
+    }
+}
+
+/// Why a device is not to be used, for people.
+pub(crate) fn reason(verdict: Verdict) -> String {
+    format!("it {verdict}")
+}
+
+/// Says what of a device's settings cannot be meant for it.
+pub(crate) fn warn_of(misfits: &[String]) {
+    misfits.iter().for_each(|misfit| warn!("in the settings: {misfit}"));
 }
 
 fn limit(limit: settings::Limit) -> Limit {

@@ -16,9 +16,9 @@ use frisson_wire::frame;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 
-use crate::messages::{Status, ToHub};
+use crate::messages::{Library, Status, ToHub};
 use crate::session_task::Limits;
-use crate::{Attached, Door, discovery, hub_task};
+use crate::{Attached, Control, Door, Observer, control, discovery, hub_task};
 
 /// How many inputs may wait for the hub.
 const HUB_QUEUE: usize = 1024;
@@ -31,6 +31,7 @@ pub struct Builder {
     limits: Limits,
     catalogue: Catalogue,
     settings: Settings,
+    own_scan: bool,
     scanners: Vec<Box<dyn Scanner>>,
     #[cfg(feature = "simulated")]
     simulated: Option<crate::SimulatedList>,
@@ -238,6 +239,15 @@ impl Builder {
         self
     }
 
+    /// Whether the server looks for devices by itself: for those that the [settings](Builder::settings) know, and no others, at the start, when
+    /// one has gone, and when it has closed one because of a [new catalogue](Server::set_catalogue). Default: yes. If not, it takes a
+    /// client's scan to find devices, but for those that connect by themselves.
+    #[must_use]
+    pub fn own_scan(mut self, on: bool) -> Self {
+        self.own_scan = on;
+        self
+    }
+
     /// A bus to find devices on.
     #[must_use]
     pub fn scanner(mut self, scanner: impl Scanner + 'static) -> Self {
@@ -295,16 +305,23 @@ impl Builder {
         let (hub, inputs) = mpsc::channel(HUB_QUEUE);
         let max_sessions = self.config.max_sessions;
         let (shelf, settings) = watch::channel(self.settings);
-        let shelf = Arc::new(shelf);
-        let mut machine =
-            hub_task::Task::new(Hub::new(self.config), Arc::clone(&shelf), hub.downgrade(), alive.clone());
+        let library = Library {
+            settings: Arc::new(shelf),
+            catalogue: Arc::new(watch::Sender::new(Arc::new(self.catalogue))),
+        };
+        let mut machine = hub_task::Task::new(
+            Hub::new(self.config),
+            library.clone(),
+            self.own_scan,
+            hub.downgrade(),
+            alive.clone(),
+        );
         for (number, scanner) in (0..).zip(scanners) {
             let id = ScannerId(number);
             let (orders, receiver) = mpsc::unbounded_channel();
             machine.add_scanner(id, orders);
             let span = tracing::info_span!("bus", name = scanner.name());
-            let (catalogue, shelf) = (self.catalogue.clone(), Arc::clone(&shelf));
-            let task = discovery::run(id, scanner, catalogue, shelf, receiver, hub.clone(), alive.clone());
+            let task = discovery::run(id, scanner, library.clone(), receiver, hub.clone(), alive.clone());
             runtime.spawn(task.instrument(span));
         }
         runtime.spawn(machine.run(inputs));
@@ -341,6 +358,7 @@ impl Server {
             },
             catalogue: Catalogue::built_in(),
             settings: Settings::default(),
+            own_scan: true,
             scanners: Vec::new(),
             #[cfg(feature = "simulated")]
             simulated: None,
@@ -432,9 +450,47 @@ impl Server {
         Ok(())
     }
 
-    /// What the user has set for devices, and when the server adds to it: so that it can be stored.
+    /// What the user has set for devices, and when it changes, by [`Server::set_settings`] or because the server adds to it: so that it can be
+    /// stored.
     pub fn settings(&self) -> SettingsWatch {
         SettingsWatch(self.settings.clone())
+    }
+
+    /// Puts new settings in force at once, for connected devices as well, and returns when every one of them has been told:
+    ///
+    /// - What runs above a new limit is brought down to it, and an output that is disabled now is stopped. Clients see the device
+    ///   redefined, also where its name or gap has changed.
+    /// - A device that may not be used any longer is stopped and closed.
+    /// - A device gets its new index at once if no connected device has that; clients see it go, stopped, and another one come. Else it gets it
+    ///   when it connects the next time.
+    /// - The index of a connected device for which the settings have none is put back into them, and told by [`Server::settings`]; if
+    ///   they have that index for another device, this one gets another.
+    ///
+    /// # Errors
+    /// The server has been shut down.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the settings may be put in force or not, but never a part of them.
+    pub async fn set_settings(&self, settings: Settings) -> Result<(), ServerGone> {
+        control::set_settings(&self.shared.hub, settings).await
+    }
+
+    /// Puts a new catalogue in force and returns when that is done. A device whose protocol, or one that would be tried before it, is
+    /// another one now ([`Catalogue::is_alike`]) is brought to rest and closed; it keeps its index, and the server looks for it
+    /// by itself, so that it is opened anew as soon as its bus finds it. Other devices are not touched.
+    ///
+    /// # Errors
+    /// The server has been shut down.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the catalogue may be put in force or not.
+    pub async fn set_catalogue(&self, catalogue: Catalogue) -> Result<(), ServerGone> {
+        control::set_catalogue(&self.shared.hub, catalogue).await
+    }
+
+    /// Something to change settings and catalogue with where the server itself is out of reach.
+    pub fn control(&self) -> Control {
+        Control(self.shared.hub.downgrade())
     }
 
     /// Takes in a client in the same process.
@@ -461,7 +517,7 @@ impl Server {
     /// # Cancel safety
     /// Can be dropped at any time.
     pub async fn status(&self) -> Result<Status, ServerGone> {
-        status(&self.shared.hub).await
+        control::status(&self.shared.hub).await
     }
 
     /// Resolves when the server has ended without being asked to: a fault of its own. Its devices have been told to stop then.
@@ -474,7 +530,7 @@ impl Server {
 
     /// Something to ask for the status with where the server itself is out of reach.
     pub fn observer(&self) -> Observer {
-        Observer(self.shared.hub.clone().downgrade())
+        Observer(self.shared.hub.downgrade())
     }
 
     /// Stops every device at once and refuses commands until [`Server::release`].
@@ -535,28 +591,4 @@ impl Drop for Server {
         let (answer, _) = oneshot::channel();
         crate::messages::send_surely(&self.shared.hub, ToHub::Shutdown(answer));
     }
-}
-
-/// Asks a server for its status without keeping it alive.
-#[derive(Debug, Clone)]
-pub struct Observer(mpsc::WeakSender<ToHub>);
-
-impl Observer {
-    /// What the server is doing.
-    ///
-    /// # Errors
-    /// The server has been shut down.
-    ///
-    /// # Cancel safety
-    /// Can be dropped at any time.
-    pub async fn status(&self) -> Result<Status, ServerGone> {
-        let hub = self.0.upgrade().ok_or(ServerGone)?;
-        status(&hub).await
-    }
-}
-
-async fn status(hub: &mpsc::Sender<ToHub>) -> Result<Status, ServerGone> {
-    let (answer, status) = oneshot::channel();
-    hub.send(ToHub::Status(answer)).await.map_err(|_| ServerGone)?;
-    status.await.map_err(|_| ServerGone)
 }

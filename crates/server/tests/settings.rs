@@ -28,7 +28,7 @@ fn key(device: &str) -> Key {
 
 /// A server with these settings, a host that presents `d1` and `d2` one after the other, and a client whose scan runs.
 async fn scanning(devices: &str) -> (Server, Host, App) {
-    let (server, hosts, clients) = serve(Server::builder().settings(settings(devices))).await;
+    let (server, hosts, clients) = serve(Server::builder().own_scan(false).settings(settings(devices))).await;
     let mut host = Host::open(hosts, false).await;
     let mut app = App::open(clients, Dialect::V4).await;
     app.ok(r#"[{"StartScanning":{"Id":5}}]"#).await;
@@ -75,7 +75,7 @@ async fn the_index_of_a_device_that_is_not_there_is_kept_for_it() {
     assert!(stored.to_text().contains("index = 0\n"), "{}", stored.to_text());
 
     // Another run, in which the other device comes first.
-    let (_server, hosts, clients) = serve(Server::builder().settings(stored)).await;
+    let (_server, hosts, clients) = serve(Server::builder().own_scan(false).settings(stored)).await;
     let mut host = Host::open(hosts, false).await;
     let mut app = App::open(clients, Dialect::V4).await;
     app.ok(r#"[{"StartScanning":{"Id":5}}]"#).await;

@@ -41,6 +41,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use frisson_program::Bus;
 use frisson_wire::{OutputKind, Range};
 
 use self::address::Fit;
@@ -260,6 +261,27 @@ impl Settings {
         !self.fitting(address, None, None).is_empty()
     }
 
+    /// The addresses, as they stand in the settings, of devices that may be connected and are not: none of `connected` is meant by them.
+    /// Left out are those of buses whose devices come by themselves.
+    pub fn missing(&self, connected: &BTreeSet<String>) -> BTreeSet<String> {
+        let all = || self.devices().chain(&self.laid_over);
+        let anything_goes = !all().any(|device| device.allow || device.deny);
+        let listed: BTreeSet<&str> = all().map(|device| &*device.address).collect();
+        // Written otherwise than in the settings.
+        let others: Vec<_> = connected.iter().filter(|address| !listed.contains(&***address)).collect();
+        let missing = all().filter(|DeviceSettings { address, protocol, model, .. }| {
+            let may_be_used = || {
+                let verdict = self.is_allowed(address, protocol.as_deref(), model.as_deref());
+                verdict == Verdict::Allowed
+            };
+            !connected.contains(address)
+                && !comes_by_itself(address)
+                && !others.iter().any(|other| address::fit(address, other).is_some())
+                && (anything_goes || may_be_used())
+        });
+        missing.map(|device| device.address.clone()).collect()
+    }
+
     /// What fits a device, what counts first in front, and whether it is laid over.
     fn fitting(
         &self,
@@ -280,6 +302,12 @@ impl Settings {
         let found = self.fitting(&key.address, Some(&key.protocol), Some(&key.model));
         found.into_iter().map(|(_, device)| device)
     }
+}
+
+/// Whether the address names a bus that need not be scanned.
+fn comes_by_itself(address: &str) -> bool {
+    let buses = [Bus::Simulated, Bus::WebSocket].into_iter().filter(|bus| bus.is_always_on());
+    buses.map(Bus::name).any(|name| address.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
 }
 
 /// What outputs are called in files.

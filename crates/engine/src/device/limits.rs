@@ -5,7 +5,7 @@ use std::time::Duration;
 use frisson_program::Description;
 use frisson_wire::{Output, OutputKind, Range};
 
-use super::Limit;
+use super::{Limit, Preferences};
 
 /// What an output offers: its hardware's range under the user's limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +129,11 @@ impl Bounds {
     }
 }
 
-/// The device as clients see it: ranges under the limits, nothing that is disabled, no feature that is empty.
-pub(super) fn advertise(hardware: &Description, limits: &[Limit]) -> Description {
+/// The device as clients see it: ranges under the limits, nothing that is disabled, no feature that is empty, the gap in force.
+pub(super) fn advertise(hardware: &Description, preferences: &Preferences) -> Description {
+    let limits = &preferences.limits;
     let mut description = hardware.clone();
+    description.gap = preferences.gap.or(hardware.gap);
     for feature in &mut description.features {
         let index = feature.index;
         let offered =

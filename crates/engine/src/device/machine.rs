@@ -17,7 +17,7 @@ use super::outputs::Outputs;
 use super::pacing::{MOST_FAILURES, Pacing};
 use super::reads::Reads;
 use super::stops::Stops;
-use super::{Ask, Input, Output, Report, Selection, Settings, Ticket, later};
+use super::{Ask, Input, Output, Preferences, Report, Selection, Settings, Ticket, later};
 
 /// A greeting that takes longer has failed, whatever its program waits for.
 const GREETING_TIME: Duration = Duration::from_secs(120);
@@ -33,8 +33,10 @@ pub struct DeviceMachine {
     program: Box<dyn Program>,
     phase: Phase,
     settings: Settings,
+    preferences: Preferences,
     /// Gives what the user has set, once it is known which device it is.
     ask: Option<Ask>,
+    /// As its program describes it, without any limit.
     hardware: Box<Description>,
     advertised: Box<Description>,
     outputs: Outputs,
@@ -93,6 +95,7 @@ impl DeviceMachine {
             program,
             phase: Phase::Greeting { until: later(now, GREETING_TIME), granted: None },
             pacing: Pacing::new(now, settings.gap, None),
+            preferences: Preferences { limits: settings.limits.clone(), gap: None },
             settings,
             ask,
             hardware: nothing(),
@@ -369,18 +372,15 @@ impl DeviceMachine {
         let Some(mut hardware) = granted.take() else { return };
         hardware.features.sort_by_key(|feature| feature.index);
         match self.ask.take().map(|ask| ask(&hardware)) {
-            Some(Ok(preferences)) => {
-                self.settings.limits = preferences.limits;
-                hardware.gap = preferences.gap.or(hardware.gap);
-            }
+            Some(Ok(preferences)) => self.preferences = preferences,
             Some(Err(reason)) => return self.refuse(reason),
             None => {}
         }
         self.phase = Phase::Ready;
-        self.outputs = Outputs::new(&hardware, &self.settings.limits);
-        self.pacing = Pacing::new(now, hardware.gap.unwrap_or(self.settings.gap), hardware.keepalive);
-        *self.advertised = advertise(&hardware, &self.settings.limits);
+        self.outputs = Outputs::new(&hardware, &self.preferences.limits);
         self.hardware = hardware;
+        self.pacing = Pacing::new(now, self.gap(), self.hardware.keepalive);
+        *self.advertised = advertise(&self.hardware, &self.preferences);
         self.report(Report::Ready(self.advertised.clone()));
         if self.settings.stop_first {
             self.stop(now, &Selection::All, None);

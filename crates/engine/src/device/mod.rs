@@ -118,8 +118,8 @@ pub enum Command {
         /// Begin, or end.
         on: bool,
     },
-    /// Put other limits in force. Present values are brought within them at once.
-    Limit(Vec<Limit>),
+    /// Put other limits and another gap in force. Present values are brought within the limits at once.
+    Prefer(Preferences),
     /// Stop everything, then close the link.
     Close,
 }

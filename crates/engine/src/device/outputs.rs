@@ -57,6 +57,15 @@ enum Halt {
     BeingWritten,
 }
 
+/// What other limits have led to.
+#[derive(Debug, Default)]
+pub(super) struct Confined {
+    /// The device runs at a value that is not allowed any more.
+    pub(super) running: bool,
+    /// A running output has been disabled, so that a stop is due.
+    pub(super) disabled: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Rendered {
     at: usize,
@@ -168,9 +177,10 @@ impl Outputs {
         }
     }
 
-    /// Puts other limits in force. True if a running output has been disabled, so that a stop is due.
-    pub(super) fn limit(&mut self, now: Instant, limits: &[Limit]) -> bool {
+    /// Puts other limits in force.
+    pub(super) fn limit(&mut self, now: Instant, limits: &[Limit]) -> Confined {
         let mut disabled = Vec::new();
+        let mut confined = Confined::default();
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let Some(output) = self.state.outputs_mut().get_mut(at) else { continue };
             slot.bounds = Bounds::new(output.feature, &slot.hardware, limits);
@@ -180,6 +190,8 @@ impl Outputs {
                 let told = slot.dirty || sending.is_some() || output.sent.is_some();
                 let changed = (output.value, output.duration) != present;
                 slot.dirty |= changed && told;
+                let heard = sending.is_some() || output.sent == Some(present.0);
+                confined.running |= changed && heard;
                 let waiting = slot.waiting.take();
                 slot.waiting =
                     waiting.and_then(|(value, duration)| slot.bounds.apply(Value::Present(value), duration));
@@ -191,11 +203,11 @@ impl Outputs {
                 self.state.release(at);
             }
         }
-        let running = !disabled.is_empty();
-        if running {
+        confined.disabled = !disabled.is_empty();
+        if confined.disabled {
             self.stop(now, &Selection::Outputs(disabled));
         }
-        running
+        confined
     }
 
     /// What has to be written now; it is in flight from here on.

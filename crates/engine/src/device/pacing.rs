@@ -38,6 +38,16 @@ impl Pacing {
         Self { gap, keepalive, wanted: None, flushed: None, hungry: now, retry: None, failures: 0 }
     }
 
+    /// Another gap counts from now on.
+    pub(super) fn set_gap(&mut self, gap: Duration) {
+        self.gap = gap;
+    }
+
+    /// The next flush does not wait for the gap.
+    pub(super) fn hurry(&mut self) {
+        self.flushed = None;
+    }
+
     /// There is something to write.
     pub(super) fn want(&mut self, now: Instant) {
         self.wanted.get_or_insert(now);

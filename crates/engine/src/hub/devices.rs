@@ -9,6 +9,7 @@ use frisson_wire::{Device, DeviceList, InputKind, OutputCommand, OutputKind, Pro
 use super::queue::Queue;
 use super::{DeviceId, SessionId};
 use crate::device::{Command, Selection, Ticket};
+use crate::error::Error;
 
 /// What makes a piece of hardware the same one the next time it is seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +50,8 @@ pub(super) struct Entry {
     hidden: Rest,
     /// How many positions have been commanded.
     turns: u64,
+    /// Why it is being closed, so that nothing more can be asked of it.
+    dismissed: Option<String>,
 }
 
 /// One output: what it was last set to, and by whom.
@@ -130,9 +133,31 @@ impl Table {
         let outputs = slots(&profile, rest);
         let queue = Queue::new();
         let address = address.to_owned();
-        self.entries.insert(index, Entry { id, profile, queue, address, outputs, hidden: rest, turns: 0 });
+        let entry = Entry { id, profile, queue, address, outputs, hidden: rest, turns: 0, dismissed: None };
+        self.entries.insert(index, entry);
         self.renew_list();
         index
+    }
+
+    /// Takes a device out of its place, to be put into another one by [`move_in`](Self::move_in).
+    pub(super) fn move_out(&mut self, index: u32) -> Option<Entry> {
+        let entry = self.entries.remove(&index)?;
+        self.renew_list();
+        Some(entry)
+    }
+
+    /// Puts a device that had the index `old` into the place of `new`, which has to be free.
+    pub(super) fn move_in(&mut self, old: u32, new: u32, mut entry: Entry) -> Arc<Profile> {
+        // A device that had the new one before, and is away, gets another when it returns.
+        self.indices.retain(|_, index| *index != new);
+        for index in self.indices.values_mut().filter(|index| **index == old) {
+            *index = new;
+        }
+        let profile = Arc::new(Profile::new(Device { index: new, ..entry.profile.device().clone() }));
+        entry.profile = Arc::clone(&profile);
+        self.entries.insert(new, entry);
+        self.renew_list();
+        profile
     }
 
     /// Takes out a device that is gone.
@@ -290,6 +315,22 @@ impl Entry {
             None => selection,
         };
         (ticket, self.queue.stop(selection, ticket))
+    }
+
+    /// Nothing more can be asked of the device, for this reason; it is stopped and closed by other means than a stop.
+    pub(super) fn dismiss(&mut self, reason: &str) {
+        self.abandon();
+        self.dismissed.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// Whether the device can be asked for something.
+    pub(super) fn check_in_use(&self) -> Result<(), Error> {
+        match &self.dismissed {
+            Some(reason) => {
+                Err(Error::Dismissed { device: self.profile.device().index, reason: reason.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Everything comes to rest by other means than a stop; nothing that waits is to be sent any more.

@@ -1,5 +1,6 @@
 //! What happens to devices, and what is said to them.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use frisson_program::Description;
@@ -7,13 +8,14 @@ use frisson_wire::{DeviceChange, Event, InputAction, InputKind, Message, Reading
 
 use super::waiters::WaiterId;
 use super::{Close, DeviceId, Hub, Note, OpenLink, Output, SHUTDOWN_TIMEOUT, SessionId, Shutdown, Timer};
-use crate::device::{Command, Report, Selection};
+use crate::device::{Command, Preferences, Report, Selection};
 use crate::timers::later;
 
 impl Hub {
     pub(super) fn device_opened(&mut self, device: DeviceId, address: &str, gap: Duration) {
         let older = self.links.iter().find(|(_, link)| link.address == address).map(|(id, _)| *id);
-        self.links.insert(device, OpenLink { address: address.to_owned(), gap, stored: None, index: None });
+        let link = OpenLink { address: address.to_owned(), gap, stored: None, index: None, dismissed: None };
+        self.links.insert(device, link);
         // The same hardware cannot have two links: the older one is dead, whatever its task believes.
         if let Some(older) = older {
             self.outputs.push_back(Output::Device(older, Command::Close));
@@ -27,6 +29,72 @@ impl Hub {
     pub(super) fn named(&mut self, address: &str, name: Option<&str>) {
         for profile in self.devices.name(address, name) {
             self.announce(DeviceChange::Redefined(profile));
+        }
+    }
+
+    pub(super) fn stored(&mut self, device: DeviceId, stored: Option<u32>) {
+        let Some(link) = self.links.get_mut(&device) else { return };
+        link.stored = stored;
+        let (Some(old), Some(new)) = (link.index, stored) else { return };
+        if self.devices.get(new).is_some() {
+            return;
+        }
+        link.index = Some(new);
+        // For clients the device goes and another one comes.
+        self.stop_device(old, Selection::All, None);
+        let inputs = self.subscribers.keys().filter(|(of, ..)| *of == old);
+        for (_, feature, kind) in inputs.copied().collect::<Vec<_>>() {
+            self.command(old, Command::Listen { feature, kind, on: false });
+        }
+        self.part_with(old, "it has another index now");
+        let Some(entry) = self.devices.move_out(old) else { return };
+        let name = entry.profile.device().name.clone();
+        self.outputs.push_back(Output::Note(Note::DeviceMoved(old, new, name)));
+        self.announce(DeviceChange::Removed(old));
+        let profile = self.devices.move_in(old, new, entry);
+        self.announce(DeviceChange::Added(profile));
+    }
+
+    pub(super) fn preferred(&mut self, device: DeviceId, preferences: Preferences) {
+        if let Some(index) = self.links.get(&device).and_then(|link| link.index) {
+            self.command(index, Command::Prefer(preferences));
+        }
+    }
+
+    pub(super) fn dismissed(&mut self, device: DeviceId, reason: &str) {
+        let Some(link) = self.links.get_mut(&device) else { return };
+        link.dismissed.get_or_insert_with(|| reason.to_owned());
+        if let Some(entry) = link.index.and_then(|index| self.devices.get_mut(index)) {
+            entry.dismiss(reason);
+        }
+        self.outputs.push_back(Output::Device(device, Command::Close));
+    }
+
+    pub(super) fn look_for(&mut self, now: Instant, missing: BTreeSet<String>) {
+        if self.shutdown.is_none() {
+            self.search.look_for(now, missing);
+            self.scan_changed = true;
+        }
+    }
+
+    /// Brings the server's own search and scanning together.
+    pub(super) fn search(&mut self, now: Instant) {
+        if self.scan.take_own_ended() {
+            self.search.ended(now);
+        }
+        self.search.serve(now, self.scan.is_for_clients());
+        self.search.timeout(now);
+        let effects = self.scan.want(self.search.is_looking());
+        self.scan_effects(effects);
+        self.scan_changed = false;
+        let due = self.search.deadline();
+        if due != self.search_due {
+            if let Some(before) = std::mem::replace(&mut self.search_due, due) {
+                self.timers.cancel(before, Timer::Search);
+            }
+            if let Some(due) = due {
+                self.timers.arm(due, Timer::Search);
+            }
         }
     }
 
@@ -47,7 +115,12 @@ impl Hub {
                 } else if let Some(entry) = index.and_then(|index| self.devices.get_mut(index)) {
                     entry.closed();
                 }
-                self.device_gone(device, "closed");
+                let reason = link.dismissed.clone();
+                if let (None, Some(reason)) = (index, &reason) {
+                    let refused = Note::DeviceRefused(link.address.clone(), reason.clone());
+                    self.outputs.push_back(Output::Note(refused));
+                }
+                self.device_gone(device, reason.as_deref().unwrap_or("closed"));
             }
             Report::Done(ticket, result) => {
                 // A read, which may overtake a stop, tells nothing of stops.
@@ -81,7 +154,8 @@ impl Hub {
     }
 
     fn device_ready(&mut self, device: DeviceId, description: &Description) {
-        let Some(link) = self.links.get_mut(&device).filter(|link| link.index.is_none()) else { return };
+        let is_new = |link: &&mut OpenLink| link.index.is_none() && link.dismissed.is_none();
+        let Some(link) = self.links.get_mut(&device).filter(is_new) else { return };
         let gap_ms = gap_ms(description, link.gap);
         let index = self.devices.add(device, &link.address, link.stored, description, gap_ms);
         link.index = Some(index);
@@ -124,15 +198,8 @@ impl Hub {
         let Some(link) = self.links.remove(&device) else { return };
         let mut name = None;
         if let Some(index) = link.index {
-            for ticket in self.waiters.tickets_of(index) {
-                self.done(ticket, Err(format!("the device went away: {reason}")));
-            }
+            self.part_with(index, reason);
             name = self.devices.remove(index).map(|entry| entry.profile.device().name.clone());
-            self.subscribers.retain(|(of, ..), _| *of != index);
-            for session in self.sessions.values_mut() {
-                session.driving.remove(&index);
-                session.subscribed.retain(|(of, ..)| *of != index);
-            }
             let name = name.clone().unwrap_or_default();
             self.outputs.push_back(Output::Note(Note::DeviceRemoved(index, name, reason.to_owned())));
             self.announce(DeviceChange::Removed(index));
@@ -143,6 +210,18 @@ impl Hub {
             shutdown.unstopped.push(name.unwrap_or(link.address));
         }
         self.finish_shutdown(false);
+    }
+
+    /// Nobody waits for the device with this index any longer, drives it or listens to it.
+    fn part_with(&mut self, index: u32, reason: &str) {
+        for ticket in self.waiters.tickets_of(index) {
+            self.done(ticket, Err(format!("the device went away: {reason}")));
+        }
+        self.subscribers.retain(|(of, ..), _| *of != index);
+        for session in self.sessions.values_mut() {
+            session.driving.remove(&index);
+            session.subscribed.retain(|(of, ..)| *of != index);
+        }
     }
 
     pub(super) fn credit(&mut self, device: DeviceId, count: u32) {
@@ -204,6 +283,7 @@ impl Hub {
             }
             self.outputs.push_back(Output::Device(*device, Command::Close));
         }
+        self.search.end(now);
         let effects = self.scan.stop_all();
         self.scan_effects(effects);
         self.finish_shutdown(false);

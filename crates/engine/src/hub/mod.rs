@@ -5,6 +5,7 @@ mod hardware;
 mod queue;
 mod requests;
 mod scan;
+mod search;
 mod sessions;
 mod waiters;
 
@@ -17,8 +18,10 @@ use frisson_wire::{Dialect, Id, InputKind, Message, Request, frame};
 
 use self::devices::Table;
 use self::scan::Scan;
+pub use self::scan::ScanOrder;
+use self::search::Search;
 use self::waiters::{WaiterId, Waiters};
-use crate::device::{Command, Report};
+use crate::device::{Command, Preferences, Report};
 use crate::session::{Peer, Session};
 use crate::timers::Timers;
 
@@ -84,7 +87,8 @@ pub enum Input<'a> {
     },
     /// These indices are stored for devices, connected or not: no other device gets one of them.
     Reserved(BTreeSet<u32>),
-    /// The index that is stored for the device of a link. It gets it when it is ready, unless a device that is connected has it.
+    /// The index that is stored for the device of a link. It gets it when it is ready, or at once if it is, unless a device that is connected
+    /// has it.
     Stored {
         /// The link.
         device: DeviceId,
@@ -98,6 +102,17 @@ pub enum Input<'a> {
         /// What the user calls it.
         name: Option<&'a str>,
     },
+    /// What the user has set for a device that is ready.
+    Preferred(DeviceId, Preferences),
+    /// A device is not to be used any longer: it is stopped, and its link is closed.
+    Dismissed {
+        /// The link.
+        device: DeviceId,
+        /// Why.
+        reason: &'a str,
+    },
+    /// The user's settings know these devices, and they are not connected: the server looks for them by itself.
+    Missing(BTreeSet<String>),
     /// A device reports.
     Device(DeviceId, Report),
     /// A device's task has ended without a last report.
@@ -139,7 +154,7 @@ pub enum Output {
     /// Give this to a device's task.
     Device(DeviceId, Command),
     /// Begin or end to scan all buses.
-    Scan(bool),
+    Scan(ScanOrder),
     /// Worth a line in the log.
     Note(Note),
     /// The shutdown has ended; names the devices that could not be stopped.
@@ -196,6 +211,8 @@ pub enum Note {
     DeviceAdded(u32, String),
     /// A device is gone.
     DeviceRemoved(u32, String, String),
+    /// A device has another index, the second one.
+    DeviceMoved(u32, u32, String),
     /// A device was opened and could not be used.
     DeviceRefused(String, String),
     /// A write to a device has failed.
@@ -216,6 +233,7 @@ impl fmt::Display for Note {
             }
             Self::DeviceAdded(index, name) => write!(f, "device {index} connected: {name}"),
             Self::DeviceRemoved(index, name, why) => write!(f, "device {index} gone: {name}: {why}"),
+            Self::DeviceMoved(old, new, name) => write!(f, "device {old} has the index {new} now: {name}"),
             Self::DeviceRefused(address, why) => write!(f, "device at {address} cannot be used: {why}"),
             Self::WriteFailed(index, why) => write!(f, "device {index}: {why}"),
             Self::Notice(name, text) => write!(f, "{name}: {text}"),
@@ -229,6 +247,7 @@ impl fmt::Display for Note {
 enum Timer {
     Session(SessionId),
     Waiter(WaiterId),
+    Search,
     Shutdown,
 }
 
@@ -240,6 +259,8 @@ struct OpenLink {
     /// The index that the user's settings have for the device.
     stored: Option<u32>,
     index: Option<u32>,
+    /// Why it is being closed.
+    dismissed: Option<String>,
 }
 
 /// All sessions, all devices. After each [`handle`](Self::handle), drain [`poll_output`](Self::poll_output).
@@ -250,6 +271,11 @@ pub struct Hub {
     links: BTreeMap<DeviceId, OpenLink>,
     devices: Table,
     scan: Scan,
+    search: Search,
+    /// When the search is looked after next.
+    search_due: Option<Instant>,
+    /// Whether something has happened to scans that the search does not know yet.
+    scan_changed: bool,
     waiters: Waiters,
     /// Who gets the readings of an input.
     subscribers: BTreeMap<(u32, u32, InputKind), Vec<SessionId>>,
@@ -277,6 +303,9 @@ impl Hub {
             links: BTreeMap::new(),
             devices: Table::default(),
             scan: Scan::default(),
+            search: Search::default(),
+            search_due: None,
+            scan_changed: false,
             waiters: Waiters::default(),
             subscribers: BTreeMap::new(),
             emergency_stop: false,
@@ -296,12 +325,11 @@ impl Hub {
             Input::Disconnected(session) => self.disconnected(session),
             Input::DeviceOpened { device, address, gap } => self.device_opened(device, address, gap),
             Input::Reserved(indices) => self.devices.reserve(indices),
-            Input::Stored { device, index } => {
-                if let Some(link) = self.links.get_mut(&device) {
-                    link.stored = index;
-                }
-            }
+            Input::Stored { device, index } => self.stored(device, index),
             Input::Named { address, name } => self.named(address, name),
+            Input::Preferred(device, preferences) => self.preferred(device, preferences),
+            Input::Dismissed { device, reason } => self.dismissed(device, reason),
+            Input::Missing(addresses) => self.look_for(now, addresses),
             Input::Device(device, report) => self.report(device, report),
             Input::DeviceEnded(device) => self.device_ended(device),
             Input::Credit(device, count) => self.credit(device, count),
@@ -322,6 +350,9 @@ impl Hub {
             }
             Input::Shutdown => self.shut_down(now),
             Input::Timeout => self.timeout(now),
+        }
+        if self.scan_changed {
+            self.search(now);
         }
     }
 
@@ -346,9 +377,14 @@ impl Hub {
         self.links.get(&device).and_then(|link| link.index)
     }
 
-    /// Whether the buses are being scanned.
+    /// Whether a scan of clients runs.
     pub fn is_scanning(&self) -> bool {
-        self.scan.is_running()
+        self.scan.is_for_clients()
+    }
+
+    /// How many devices the server looks for by itself.
+    pub fn missing(&self) -> usize {
+        self.search.missing()
     }
 
     /// Devices that can take commands, as clients see them.
@@ -369,6 +405,10 @@ impl Hub {
                     if let Some(waiter) = self.waiters.remove(waiter) {
                         self.answer(waiter, true);
                     }
+                }
+                Timer::Search => {
+                    self.search_due = None;
+                    self.scan_changed = true;
                 }
                 Timer::Shutdown => self.finish_shutdown(true),
             }

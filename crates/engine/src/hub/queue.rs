@@ -30,7 +30,9 @@ impl Queue {
             return Some(command);
         }
         self.waiting.retain(|older| !takes_place_of(&command, older));
-        self.waiting.push(command);
+        // No value that waits is to be written under the limits of before.
+        let at = if matches!(command, Command::Prefer(_)) { 0 } else { self.waiting.len() };
+        self.waiting.insert(at, command);
         None
     }
 
@@ -93,11 +95,11 @@ impl Queue {
 
 /// Whether a command leaves an older one that waits without any effect.
 fn takes_place_of(newer: &Command, older: &Command) -> bool {
-    use Command::{Limit, Listen, Set};
+    use Command::{Listen, Prefer, Set};
     match (newer, older) {
         (Set { feature, kind, .. }, Set { feature: f, kind: k, .. }) => (f, k) == (feature, kind),
         (Listen { feature, kind, .. }, Listen { feature: f, kind: k, .. }) => (f, k) == (feature, kind),
-        (Limit(_), Limit(_)) => true,
+        (Prefer(_), Prefer(_)) => true,
         _ => false,
     }
 }

@@ -73,6 +73,7 @@ impl Hub {
         }
         let device = request.device;
         let entry = self.devices.get_mut(device).ok_or(Error::NoDevice(device))?;
+        entry.check_in_use()?;
         for command in &request.commands {
             entry.profile.check(command)?;
         }
@@ -171,6 +172,9 @@ impl Hub {
             return Err(Error::ShuttingDown);
         }
         let entry = self.devices.get(device).ok_or(Error::NoDevice(device))?;
+        if action != InputAction::Unsubscribe {
+            entry.check_in_use()?;
+        }
         entry.profile.check_input(feature, kind, action)?;
         let input = (device, feature, kind);
         let Some(state) = self.sessions.get_mut(&session) else { return Ok(None) };

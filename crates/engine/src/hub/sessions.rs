@@ -305,8 +305,9 @@ impl Hub {
         for session in effects.finished {
             self.send(session, Message::Event(Event::ScanningFinished));
         }
-        if let Some(on) = effects.scan {
-            self.outputs.push_back(Output::Scan(on));
+        if let Some(order) = effects.order {
+            self.outputs.push_back(Output::Scan(order));
         }
+        self.scan_changed = true;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use frisson_engine::device::{
-    Command, DeviceMachine, Input, Limit, Output, Report, Selection, Settings, Ticket,
+    Command, DeviceMachine, Input, Limit, Output, Preferences, Report, Selection, Settings, Ticket,
 };
 use frisson_program::{Change, Context, Description, Endpoint, Operation, Packet, Program, State};
 use frisson_wire::{Feature, InputKind, OutputKind, Range};
@@ -226,6 +226,10 @@ pub(crate) fn sensing() -> Plain {
 
 pub(crate) fn settings(gap: u64) -> Settings {
     Settings { gap: Duration::from_millis(gap), limits: Vec::new(), stop_first: false }
+}
+
+pub(crate) fn limited(limits: Vec<Limit>) -> Command {
+    Command::Prefer(Preferences { limits, gap: None })
 }
 
 pub(crate) fn limit(feature: u32, kind: OutputKind, low: i32, high: i32) -> Limit {

@@ -147,7 +147,7 @@ fn commands_before_ready_are_refused_or_ignored() {
 #[test]
 fn limits_given_during_the_greeting_are_in_force_when_ready() {
     let mut bench = greet_until(3);
-    bench.command(Command::Limit(vec![limit(0, Vibrate, 0, 5)]));
+    bench.command(limited(vec![limit(0, Vibrate, 0, 5)]));
     bench.handle(Input::Completed(Ok(Default::default())));
     assert_eq!(bench.advertised()[0].outputs, [output(Vibrate, 0, 5)]);
 }

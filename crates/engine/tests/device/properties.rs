@@ -193,7 +193,7 @@ impl Trial {
             }
             Event::Limit(limits) => {
                 self.limits.clone_from(limits);
-                self.command(Command::Limit(limits.clone()));
+                self.command(limited(limits.clone()));
             }
             Event::Read => {
                 let ticket = self.ticket();

@@ -6,7 +6,9 @@
 use std::time::{Duration, Instant};
 
 use frisson_engine::device::{Command, Report, Selection, Ticket};
-use frisson_engine::hub::{Close, Config, DeviceId, Hub, Input, Note, Output, ScannerId, SessionId};
+use frisson_engine::hub::{
+    Close, Config, DeviceId, Hub, Input, Note, Output, ScanOrder, ScannerId, SessionId,
+};
 use frisson_engine::session::Peer;
 use frisson_program::Description;
 use frisson_wire::{
@@ -323,10 +325,10 @@ impl Seen {
         })
     }
 
-    pub fn scans(&self) -> Vec<bool> {
+    pub fn scans(&self) -> Vec<ScanOrder> {
         let all = self.0.iter();
         all.filter_map(|output| match output {
-            Output::Scan(on) => Some(*on),
+            Output::Scan(order) => Some(*order),
             _ => None,
         })
         .collect()

@@ -20,7 +20,7 @@ use crate::{Description, Endpoint, Program};
 const MOST_VARIANTS: usize = 16;
 
 /// A protocol, checked and ready to be used. Never changes; share it as an `Arc`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     pub(super) id: Arc<str>,
     pub(super) origin: Arc<str>,
@@ -220,7 +220,7 @@ impl Definition {
 }
 
 /// A way to find out the model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identify {
     pub(super) source: Source,
     pub(super) pattern: Pattern,
@@ -230,7 +230,7 @@ pub(super) struct Identify {
 }
 
 /// Where what identifies a model comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     /// The advertised name.
     Name,
@@ -246,13 +246,13 @@ pub(super) enum Source {
 }
 
 /// What captures have to be for a model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
     pub(super) conditions: Vec<(u8, Condition)>,
     pub(super) is: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     Is(String),
     Compares(Binary, i64),
@@ -270,7 +270,7 @@ pub(super) enum Target {
 }
 
 /// A packet and how it is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Write {
     pub(super) template: Template,
     pub(super) to: Target,
@@ -279,7 +279,7 @@ pub(super) struct Write {
 }
 
 /// An answer that is waited for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) on: Target,
     pub(super) pattern: Pattern,
@@ -287,7 +287,7 @@ pub(super) struct Answer {
 }
 
 /// A step of the greeting.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) action: Action,
     pub(super) when: Option<Expr>,
@@ -296,7 +296,7 @@ pub(super) struct Step {
     pub(super) timeout: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
     Write(Write, Option<Answer>),
     Read(Target, Option<(Pattern, Option<Transform>)>),
@@ -307,7 +307,7 @@ pub(super) enum Action {
 }
 
 /// What is done about an answer in a dialogue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arm {
     pub(super) answer: Answer,
     pub(super) acts: Vec<Act>,
@@ -315,14 +315,14 @@ pub(super) struct Arm {
     pub(super) done: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     Write(Write),
     Listen(Target, bool),
 }
 
 /// What keeps a device alive.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Keepalive {
     pub(super) every: Option<Duration>,
     pub(super) condition: Option<(Expr, Place)>,
@@ -330,7 +330,7 @@ pub(super) struct Keepalive {
 }
 
 /// A packet that brings outputs to a state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) on: Kinds,
     /// All features if `None`.
@@ -362,7 +362,7 @@ pub(super) fn is_variant(variants: &[String], model: &Model) -> bool {
 }
 
 /// How an input gets its value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InputRule {
     pub(super) kind: InputKind,
     pub(super) at: Option<Vec<u32>>,
@@ -379,7 +379,7 @@ pub(super) struct InputRule {
     pub(super) place: Place,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Means {
     Read(Endpoint),
     Ask(Box<Write>, Endpoint),

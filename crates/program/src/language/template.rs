@@ -157,7 +157,7 @@ impl Format {
 }
 
 /// A part as it stands in the file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) body: Text,
     pub(super) is_text: bool,

@@ -108,7 +108,7 @@ fn plan(service: &str) -> ConnectPlan {
 }
 
 /// Knows `Massage Demo`, `Shy Demo` and `Mute Demo`, which is not waited for for long; of the first it first believes that it is something else, by its name alone.
-fn catalogue() -> Catalogue {
+pub fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::built_in();
     catalogue.insert(|sighting| {
         let is_shy = match (sighting.bus, sighting.name.as_str()) {
@@ -131,8 +131,13 @@ fn catalogue() -> Catalogue {
 
 /// A server that takes virtual hardware, where hosts connect and where clients do.
 pub async fn serve(builder: Builder) -> (Server, SocketAddr, SocketAddr) {
+    serve_with(builder, catalogue()).await
+}
+
+/// The same with another catalogue.
+pub async fn serve_with(builder: Builder, catalogue: Catalogue) -> (Server, SocketAddr, SocketAddr) {
     let options = Options { server: "example 0.1".to_owned(), ..Options::default() };
-    let server = builder.catalogue(catalogue()).virtual_hardware(options).start().expect("a server");
+    let server = builder.catalogue(catalogue).virtual_hardware(options).start().expect("a server");
     let hosts = server.virtual_hardware().expect("a port");
     let clients = server.listen(([127, 0, 0, 1], 0).into()).await.expect("a port");
     (server, hosts, clients)
@@ -154,6 +159,15 @@ impl Host {
         host.say(json!({"type": "hello", "version": 1, "host": "demo"})).await;
         host.expect(json!({"type": "hello", "version": 1, "server": "example 0.1"})).await;
         host.expect(json!({"type": "scanning", "active": is_scanning})).await;
+        host
+    }
+
+    /// The same, as soon as the server looks for devices by itself.
+    pub async fn open_looking(address: SocketAddr) -> Self {
+        let mut host = Self(within(Client::connect(&address.to_string())).await.expect("a connection"));
+        host.say(json!({"type": "hello", "version": 1, "host": "demo"})).await;
+        host.expect(json!({"type": "hello", "version": 1, "server": "example 0.1"})).await;
+        while host.hear().await != json!({"type": "scanning", "active": true}) {}
         host
     }
 

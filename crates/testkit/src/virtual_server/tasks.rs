@@ -1,7 +1,7 @@
 //! What the tasks of a real server do: they carry messages between the hub, the machines and the hardware.
 
 use frisson_engine::device::{Input as DeviceInput, Output as DeviceOutput, Report};
-use frisson_engine::hub::{DeviceId, Input, Note, Output, ScannerId, SessionId};
+use frisson_engine::hub::{DeviceId, Input, Note, Output, ScanOrder, ScannerId, SessionId};
 use frisson_wire::Dialect;
 use frisson_wire::rules::check_server_frame;
 
@@ -25,8 +25,8 @@ impl VirtualServer {
                 }
                 Output::Message(..) => {}
                 Output::Device(device, command) => self.work.push_back(Work::Command(device, command)),
-                Output::Scan(on) => {
-                    if !on || self.scanning == Scanning::EndsAtOnce {
+                Output::Scan(order) => {
+                    if order == ScanOrder::Stop || self.scanning == Scanning::EndsAtOnce {
                         self.work.push_back(Work::ScanEnded);
                     }
                 }

@@ -7,7 +7,7 @@ use frisson_wire::InputKind;
 use super::super::limits::advertise;
 use super::super::link::Purpose;
 use super::super::reads::Joined;
-use super::super::{Command, Limit, Output, Report, Selection, Ticket, later};
+use super::super::{Command, Output, Preferences, Report, Selection, Ticket, later};
 use super::{DeviceMachine, Phase};
 
 /// A stop that is not written in this time does not keep a device from being closed.
@@ -31,7 +31,7 @@ impl DeviceMachine {
                     self.consult(now, Purpose::Other, |program, _, cx| program.listen(feature, kind, on, cx));
                 }
             }
-            Command::Limit(limits) => self.limit(now, limits),
+            Command::Prefer(preferences) => self.prefer(now, preferences),
             Command::Close => {
                 if self.closing.is_none() {
                     self.closing = Some(later(now, CLOSING_TIME));
@@ -47,7 +47,7 @@ impl DeviceMachine {
             Command::Stop { ticket: Some(ticket), .. } | Command::Read { ticket, .. } => {
                 self.done(ticket, Err("the device is not ready yet".to_owned()));
             }
-            Command::Limit(limits) => self.settings.limits = limits,
+            Command::Prefer(preferences) => self.preferences = preferences,
             Command::Close if matches!(self.phase, Phase::Greeting { .. }) => {
                 self.close(!self.settings.stop_first)
             }
@@ -104,23 +104,34 @@ impl DeviceMachine {
         }
     }
 
-    /// Puts other limits in force. Packets that were rendered under the old ones are not written.
-    fn limit(&mut self, now: Instant, limits: Vec<Limit>) {
-        self.settings.limits = limits;
+    /// Puts other limits and another gap in force. Packets that were rendered under the old ones are not written, and what is brought
+    /// within the new ones does not wait for the gap.
+    fn prefer(&mut self, now: Instant, preferences: Preferences) {
+        self.preferences = preferences;
+        self.pacing.set_gap(self.gap());
+        let confined = self.outputs.limit(now, &self.preferences.limits);
         if self.link.drop_batch() > 0 {
             self.abort_batch(now);
         }
-        if self.outputs.limit(now, &self.settings.limits) {
+        if confined.disabled {
             self.stop(now, &Selection::Outputs(Vec::new()), None);
+        }
+        if confined.running {
+            self.pacing.hurry();
         }
         if self.outputs.is_dirty() {
             self.pacing.want(now);
         }
-        let advertised = advertise(&self.hardware, &self.settings.limits);
+        let advertised = advertise(&self.hardware, &self.preferences);
         if *self.advertised != advertised {
             *self.advertised = advertised;
             self.report(Report::Redefined(self.advertised.clone()));
         }
+    }
+
+    /// The least time between two flushes: as the user wants it, else as the program knows it, else as the bus does.
+    pub(super) fn gap(&self) -> Duration {
+        self.preferences.gap.or(self.hardware.gap).unwrap_or(self.settings.gap)
     }
 
     pub(super) fn has_input(&self, feature: u32, kind: InputKind) -> bool {

@@ -9,7 +9,7 @@ use super::super::diagnostic::Place;
 use crate::{Endpoint, Operation, Packet};
 
 /// One `[[tests]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Test {
     pub(in super::super) model: Option<String>,
     /// A model that only this test has, as a user may define one.
@@ -28,7 +28,7 @@ pub(in super::super) struct Test {
 }
 
 /// Something that happens, and what comes of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Step {
     pub(in super::super) act: Act,
     pub(in super::super) hears: Vec<(Endpoint, Packet)>,
@@ -39,7 +39,7 @@ pub(in super::super) struct Step {
     pub(in super::super) place: Place,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Act {
     Nothing,
     /// Feature, kind where the feature has several, value; and the duration of moves.
