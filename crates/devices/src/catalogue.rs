@@ -106,6 +106,11 @@ impl Catalogue {
         FILES.iter().map(|file| file.id)
     }
 
+    /// The text of a built-in device file; `None` if there is none.
+    pub fn text(protocol: &str) -> Option<&'static str> {
+        FILES.iter().find(|file| file.id == protocol).map(|file| file.text)
+    }
+
     /// The device file of a protocol, compiled; `None` if there is none.
     pub fn definition(protocol: &str) -> Option<Arc<Definition>> {
         let file = FILES.iter().find(|file| file.id == protocol)?;

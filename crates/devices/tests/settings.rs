@@ -458,6 +458,51 @@ proptest! {
 }
 
 #[test]
+fn a_comment_behind_a_value_stays_behind_it() {
+    let text = "format = 1\n\n# The left one.\n[[device]] # mine\naddress = \"ble:#1\" # on the shelf\nprotocol = \"lovense\"\nmodel = \"EL\"\ngap = 50 # slow\n\
+                [[device.output]]\nfeature = 0 # both\nkind = \"vibrate\"\nrange = [0, 12] # not more\n";
+    let mut settings = sound(text);
+    let key = Key::new("ble:#1", "lovense", "EL");
+    settings.set(&key, None, Change::Gap(None)).expect("can be set");
+    settings.remember_index(&key, 3);
+    assert_eq!(
+        settings.to_text(),
+        "format = 1\n\n# The left one.\n# mine\n# slow\n[[device]]\naddress = \"ble:#1\"  # on the shelf\nprotocol = \"lovense\"\nmodel = \"EL\"\nindex = 3\n\
+         \n[[device.output]]\nfeature = 0  # both\nkind = \"vibrate\"\nrange = [0, 12]  # not more\n"
+    );
+}
+
+#[test]
+fn what_a_server_adds_is_taken_over_into_settings_that_were_edited() {
+    let base = sound("format = 1\n[[device]]\naddress = 'a'\nprotocol = 'p'\nmodel = 'm'\nindex = 1\n");
+    let mut server = base.clone();
+    server.remember_index(&Key::new("b", "p", "m"), 2);
+    server.remember_index(&Key::new("c", "p", "m"), 3);
+    // Meanwhile the user has named the first one and given index 3 to another.
+    let mut edited = base.clone();
+    edited.set(&Key::new("a", "p", "m"), None, Change::Name(Some("Left".to_owned()))).expect("can be set");
+    edited.remember_index(&Key::new("d", "p", "m"), 3);
+    assert!(edited.adopt_indices(&base, &server));
+    assert_eq!(edited.display_name(&Key::new("a", "p", "m")), Some("Left"));
+    let index = |address| edited.index_of(&Key::new(address, "p", "m"));
+    assert_eq!(["a", "b", "c", "d"].map(index), [Some(1), Some(2), None, Some(3)]);
+    assert!(!edited.clone().adopt_indices(&base, &server));
+}
+
+#[test]
+fn what_was_taken_back_leaves_nothing_behind() {
+    let text = "format = 1\n[[device]]\naddress = 'a'\nprotocol = 'p'\nmodel = 'm'\n";
+    let mut settings = sound(text);
+    let key = Key::new("a", "p", "m");
+    for range in [Some(Range::new(0, 5)), None] {
+        let change =
+            Change::Output { feature: 0, kind: OutputKind::Vibrate, change: OutputChange::Range(range) };
+        settings.set(&key, None, change).expect("can be set");
+    }
+    assert_eq!(only(&settings).outputs, []);
+}
+
+#[test]
 fn what_is_known_and_allowed_and_not_connected_is_missing() {
     let (settings, _) = Settings::parse(
         "format = 1\n[[device]]\naddress = \"ble:C0:FF:EE:00:00:01\"\nindex = 0\n\

@@ -3,12 +3,14 @@
 mod cli;
 mod completions;
 mod connect;
+mod device;
+mod device_file;
 mod exit;
+mod files;
 mod http;
 mod logging;
 mod port_owner;
 mod serve;
-mod settings;
 mod signals;
 
 use std::io::Write;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let run = || match cli.command {
         Command::Serve(options) => serve::run(options),
         Command::Connect(options) => connect::run(options),
+        Command::Device(command) => device::run(command),
         Command::Completions { shell } => completions::run(shell),
     };
     match catch_unwind(AssertUnwindSafe(run)) {

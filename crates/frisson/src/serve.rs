@@ -11,8 +11,9 @@ use tracing::{info, warn};
 
 use crate::cli::{DEFAULT_PORT, Listen, Serve};
 use crate::exit::Failure;
+use crate::files::{self, Order};
 use crate::signals::Signals;
-use crate::{http, logging, port_owner, settings};
+use crate::{http, logging, port_owner};
 
 /// How long the start-up lines wait for simulated devices.
 const DEVICES_TIMEOUT: Duration = Duration::from_millis(500);
@@ -43,7 +44,7 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     // Before anything else: from here on a signal never leaves a device running.
     let mut signals =
         Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
-    let prepared = settings::prepare(&options)?;
+    let prepared = files::prepare(&options)?;
     let mut builder = Server::builder()
         .name(&options.name)
         .catalogue(prepared.catalogue)
@@ -71,7 +72,9 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         }
         error => Failure::Failed(error.to_string()),
     })?;
-    let keeping = prepared.file.map(|file| tokio::spawn(file.keep(server.settings())));
+    let watching = prepared.files.watch(server.settings());
+    let (mut orders, written) =
+        watching.map_err(|error| Failure::Failed(format!("no thread for files can be started: {error}")))?;
 
     let addresses = listen(&server, &options.listen).await?;
     say(format_args!("Frisson {} serves clients at", env!("CARGO_PKG_VERSION")));
@@ -87,7 +90,21 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     }
     say(format_args!("Stop with Ctrl-C."));
 
+    let following = async {
+        while let Some(order) = orders.recv().await {
+            // A server that is gone is noticed below.
+            let (what, taken) = match order {
+                Order::Settings(settings) => ("settings", server.set_settings(*settings).await),
+                Order::Catalogue(catalogue) => ("device files", server.set_catalogue(*catalogue).await),
+            };
+            if taken.is_ok() {
+                info!("changed {what} are in force");
+            }
+        }
+        std::future::pending().await
+    };
     let asked = tokio::select! {
+        never = following => never,
         signal = signals.next() => {
             info!("asked to stop by {signal}");
             true
@@ -105,9 +122,7 @@ async fn serve(options: Serve) -> Result<(), Failure> {
             return Err(Failure::Failed(format!("{signal} again: leaving without waiting for devices to stop")));
         }
     };
-    if let Some(keeping) = keeping {
-        let _ = tokio::time::timeout(KEEP_TIMEOUT, keeping).await;
-    }
+    let _ = tokio::time::timeout(KEEP_TIMEOUT, written).await;
     if stopped.is_complete() {
         info!("all devices stopped");
         return Ok(());

@@ -136,20 +136,6 @@ fn a_list_of_unknown_devices_is_refused_with_those_there_are() {
 }
 
 #[test]
-fn help_lists_the_exit_codes() {
-    for arguments in
-        [&["--help"][..], &["serve", "--help"], &["connect", "--help"], &["completions", "--help"]]
-    {
-        let said = run(arguments);
-        assert_eq!(said.code, Some(0));
-        assert_eq!(said.err, "");
-        for code in ["0  asked to stop", "1  failed while running", "2  wrong usage", "3  port"] {
-            assert!(said.out.contains(code), "{code:?} is missing in {}", said.out);
-        }
-    }
-}
-
-#[test]
 fn version_is_told() {
     let said = run(&["--version"]);
     assert_eq!((said.code, said.out), (Some(0), format!("frisson {}", env!("CARGO_PKG_VERSION"))));
@@ -160,7 +146,9 @@ fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let said = run(&["completions", shell]);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{shell}");
-        assert!(said.out.contains("serve") && said.out.contains("max-ping-time"), "{shell}: {}", said.out);
+        for word in ["serve", "max-ping-time", "device", "unset"] {
+            assert!(said.out.contains(word), "{shell}: {word} is missing in {}", said.out);
+        }
     }
     refused(&["completions", "abacus"], 2, &["abacus", "bash"]);
 }
@@ -184,7 +172,9 @@ fn documented(command: &str) -> String {
     let heading = format!("## frisson {command}\n");
     let (_, section) =
         page.split_once(heading.trim_start()).unwrap_or_else(|| panic!("{heading} is missing"));
-    section.split("\n## ").next().unwrap_or_default().to_owned()
+    let section = section.split("\n## ").next().unwrap_or_default();
+    // Commands of a command have sections of their own.
+    section.split("\n### frisson ").next().unwrap_or_default().to_owned()
 }
 
 /// The first words of table rows, lists and the like that name an option: `--listen`.
@@ -200,26 +190,61 @@ fn options(text: &str, before: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The commands that a help lists.
+fn commands(help: &str) -> Vec<String> {
+    let Some((_, commands)) = help.split_once("Commands:") else { return Vec::new() };
+    let (commands, _) = commands.trim_start_matches('\n').split_once("\n\n").expect("an end");
+    let names = commands.lines().filter(|line| !line.starts_with("    "));
+    names.map(|line| line.split_whitespace().next().expect("a name").to_owned()).collect()
+}
+
+/// Every command with the words that lead to it: `serve`, `device`, `device list`.
+fn all_commands() -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(words) = open.pop() {
+        for command in commands(&help(&words)) {
+            let command = [words.as_slice(), &[command]].concat();
+            all.push(command.clone());
+            open.push(command);
+        }
+    }
+    all
+}
+
+fn help(words: &[String]) -> String {
+    let words = words.iter().map(String::as_str).chain(["--help"]);
+    run(&words.collect::<Vec<_>>()).out
+}
+
 #[test]
 fn the_documents_name_every_command_and_option_and_no_other() {
-    let help = run(&["--help"]).out;
-    let (_, commands) = help.split_once("Commands:").expect("a list");
-    let (commands, _) = commands.trim_start_matches('\n').split_once("\n\n").expect("an end");
-    let commands: Vec<_> = commands.lines().filter(|line| !line.starts_with("    ")).collect();
-    assert!(commands.len() >= 3, "{commands:?}");
-    for line in commands {
-        let command = line.split_whitespace().next().expect("a name");
-        let mut there = options(&run(&[command, "--help"]).out, "");
+    let all = all_commands();
+    assert!(all.len() >= 10, "{all:?}");
+    for command in all {
+        let mut there = options(&help(&command), "");
+        let command = command.join(" ");
         assert!(there.remove("--help"), "{command}");
-        assert_eq!(options(&documented(command), "`"), there, "{command}");
+        assert_eq!(options(&documented(&command), "`"), there, "{command}");
+    }
+}
+
+#[test]
+fn help_lists_the_exit_codes() {
+    for words in [vec![]].into_iter().chain(all_commands()) {
+        let said = help(&words);
+        for code in ["0  asked to stop", "1  failed while running", "2  wrong usage", "3  port"] {
+            assert!(said.contains(code), "{code:?} is missing in {said}");
+        }
     }
 }
 
 #[test]
 fn the_documents_give_the_defaults_of_the_help() {
-    for command in ["serve", "connect"] {
-        let help = run(&[command, "--help"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
-        let section = documented(command);
+    for command in all_commands() {
+        let help = help(&command).split_whitespace().collect::<Vec<_>>().join(" ");
+        let command = command.join(" ");
+        let section = documented(&command);
         let defaults =
             help.split("[default: ").skip(1).map(|rest| rest.split(']').next().unwrap_or_default());
         for default in

@@ -5,6 +5,7 @@ mod support;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use support::host::Host;
 use support::websocket::Client;
 use support::{Program, run};
 
@@ -65,6 +66,24 @@ fn a_configuration_that_cannot_be_imported_ends_the_program_with_2() {
     refused(&["--import-user-config", text(&file(&folder, "a.json", "{"))], &["a.json:1:", "no JSON"]);
     let old = file(&folder, "b.json", r#"{ "version": { "major": 3, "minor": 0 } }"#);
     refused(&["--import-user-config", text(&old)], &["b.json", "version 3"]);
+}
+
+#[test]
+fn a_base_configuration_brings_devices_that_the_catalogue_does_not_have() {
+    let base = r#"{ "version": { "major": 5, "minor": 0 }, "protocols": { "aneros": {
+        "communication": [ { "btle": { "names": ["Massage Next"], "manufacturer_data": [], "advertised_services": [], "services": {} } } ],
+        "configurations": [ { "identifier": ["Massage Next"], "name": "Aneros Next" } ] } } }"#;
+    let folder = folder();
+    let path = file(&folder, "base.json", base);
+    let program = Program::serve(&["--virtual-hardware-port", "0", "--import-user-config", text(&path)]);
+    let mut host = Host::connect(&program);
+    host.advertise("Massage Next");
+    let mut client = Client::connect(program.address());
+    client.ask(r#""StartScanning""#);
+    let ready = host.expect("ready");
+    assert_eq!((ready["protocol"].as_str(), ready["name"].as_str()), (Some("aneros"), Some("Aneros Next")));
+    client.set(0, "Vibrate", 64);
+    assert_eq!(host.write(), "f140");
 }
 
 #[test]

@@ -5,15 +5,8 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use support::host::hardware;
 use support::{Program, run};
-
-/// Where hosts connect, as the log has it.
-fn hardware(program: &Program) -> SocketAddr {
-    program.err.wait_for("the port of virtual hardware", |line| {
-        let (_, address) = line.split_once("virtual hardware listening on ")?;
-        address.split(' ').next()?.parse().ok()
-    })
-}
 
 /// The status with which an upgrade at a path is answered.
 fn upgrade(address: SocketAddr, path: &str) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use frisson_wire::{Feature, OutputKind, Range};
 
 use super::render::Source;
-use super::{DeviceSettings, Entry, Key, OutputSettings, Settings, kind_name, limits, name_fault};
+use super::{DeviceSettings, Entry, Key, OutputSettings, Settings, Whom, kind_name, limits, name_fault};
 
 /// One thing to set for a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Change {
     Allow(bool),
     /// Whether it is never connected.
     Deny(bool),
+    /// Takes all limits of its outputs back.
+    NoOutputs,
     /// The least time between two flushes; `None` for that of bus and device file.
     Gap(Option<Duration>),
     /// Something about an output.
@@ -76,18 +78,33 @@ impl Settings {
     /// # Errors
     /// It cannot be set; nothing has changed.
     pub fn set(&mut self, key: &Key, features: Option<&[Feature]>, change: Change) -> Result<(), SetError> {
-        self.check(key, &change)?;
-        let mut device = self.own(key).cloned().unwrap_or_else(|| DeviceSettings::new(key));
+        self.set_for(&Whom::from(key), features, change)
+    }
+
+    /// The same for an entry that does not say protocol or model, and so is about whatever is at its address.
+    ///
+    /// # Errors
+    /// It cannot be set; nothing has changed.
+    pub fn set_for(
+        &mut self,
+        whom: &Whom,
+        features: Option<&[Feature]>,
+        change: Change,
+    ) -> Result<(), SetError> {
+        self.check(whom, &change)?;
+        let mut device = self.entry(whom).cloned().unwrap_or_else(|| whom.settings());
         match change {
             Change::Name(name) => device.name = name,
             Change::Index(index) => device.index = index,
             Change::Allow(allow) => device.allow = allow,
             Change::Deny(deny) => device.deny = deny,
             Change::Gap(gap) => device.gap = gap,
+            Change::NoOutputs => device.outputs.clear(),
             Change::Output { feature, kind, change } => {
                 // What another entry says of the output counts no longer once this one says anything.
-                let known = self.of(key).find_map(|device| device.output(feature, kind)).copied();
-                let known = device.output(feature, kind).copied().or(known);
+                let others = self.of_whom(whom).filter(|other| !other.is_about(whom));
+                let others = others.filter_map(|other| other.output(feature, kind)).next().copied();
+                let known = device.output(feature, kind).copied().or(others);
                 let mut output = known.unwrap_or_else(|| OutputSettings::new(feature, kind));
                 change.apply(&mut output);
                 if let Some(features) = features {
@@ -98,13 +115,13 @@ impl Settings {
                     }
                 }
                 device.outputs.retain(|other| (other.feature, other.kind) != (feature, kind));
-                if known.is_some() || !output.is_plain() {
+                if others.is_some() || !output.is_plain() {
                     device.outputs.push(output);
                 }
                 device.outputs.sort_by_key(|output| (output.feature, output.kind));
             }
         }
-        self.store(key, device);
+        self.store(whom, device);
         Ok(())
     }
 
@@ -113,7 +130,8 @@ impl Settings {
         if self.index_of(key) == Some(index) {
             return false;
         }
-        let holds = |device: &DeviceSettings| device.index == Some(index) && !device.is_of(key);
+        let whom = Whom::from(key);
+        let holds = |device: &DeviceSettings| device.index == Some(index) && !device.is_about(&whom);
         for at in 0..self.entries.len() {
             let entry = self.entries.get_mut(at);
             if let Some((device, source)) =
@@ -124,25 +142,53 @@ impl Settings {
                 source.renew();
             }
         }
-        let device = self.own(key).cloned().unwrap_or_else(|| DeviceSettings::new(key));
-        self.store(key, DeviceSettings { index: Some(index), ..device });
+        let device = self.entry(&whom).cloned().unwrap_or_else(|| whom.settings());
+        self.store(&whom, DeviceSettings { index: Some(index), ..device });
         true
     }
 
+    /// Takes over the indices that `newer` has and `base`, from which it was made, does not have: what a server has added while these
+    /// settings were changed by somebody else. An index that was changed here as well stays as it is here, and one that another device has
+    /// by now is left out. Whether anything is new.
+    pub fn adopt_indices(&mut self, base: &Self, newer: &Self) -> bool {
+        let mut is_new = false;
+        for device in newer.devices() {
+            let whom = device.whom();
+            let index_in = |settings: &Self| settings.entry(&whom).and_then(|device| device.index);
+            let (Some(index), Some(key)) = (device.index, whom.key()) else { continue };
+            let known = index_in(base);
+            if known == Some(index) || index_in(self) != known || self.indices().contains(&index) {
+                continue;
+            }
+            is_new |= self.remember_index(&key, index);
+        }
+        is_new
+    }
+
     /// Takes out the user's own entry for exactly this device. Whether there was one.
-    pub fn forget(&mut self, key: &Key) -> bool {
+    pub fn forget(&mut self, whom: impl Into<Whom>) -> bool {
+        let whom = whom.into();
         let before = self.entries.len();
-        self.entries.retain(|entry| !entry.device.as_ref().is_some_and(|device| device.is_of(key)));
+        self.entries.retain(|entry| !entry.device.as_ref().is_some_and(|device| device.is_about(&whom)));
         self.entries.len() < before
     }
 
     /// The user's own entry for exactly this device.
-    fn own(&self, key: &Key) -> Option<&DeviceSettings> {
-        self.devices().find(|device| device.is_of(key))
+    pub fn entry(&self, whom: &Whom) -> Option<&DeviceSettings> {
+        self.devices().find(|device| device.is_about(whom))
     }
 
-    fn store(&mut self, key: &Key, device: DeviceSettings) {
-        let is_of = |entry: &&mut Entry| entry.device.as_ref().is_some_and(|device| device.is_of(key));
+    /// What counts for this device, the most important first. Where protocol or model are open, its own entry alone.
+    fn of_whom(&self, whom: &Whom) -> impl Iterator<Item = &DeviceSettings> {
+        let found: Vec<_> = match whom.key() {
+            Some(key) => self.of(&key).collect(),
+            None => self.entry(whom).into_iter().collect(),
+        };
+        found.into_iter()
+    }
+
+    fn store(&mut self, whom: &Whom, device: DeviceSettings) {
+        let is_of = |entry: &&mut Entry| entry.device.as_ref().is_some_and(|device| device.is_about(whom));
         match self.entries.iter_mut().find(is_of) {
             Some(entry) if entry.device.as_ref() != Some(&device) => {
                 entry.device = Some(device);
@@ -153,16 +199,17 @@ impl Settings {
         }
     }
 
-    fn check(&self, key: &Key, change: &Change) -> Result<(), SetError> {
+    fn check(&self, whom: &Whom, change: &Change) -> Result<(), SetError> {
         match change {
             Change::Name(Some(name)) => match name_fault(name) {
                 Some(why) => Err(SetError::Name(name.chars().take(40).collect(), why)),
                 None => Ok(()),
             },
             Change::Index(Some(index)) => {
-                let (address, protocol, model) = (&key.address, Some(&*key.protocol), Some(&*key.model));
-                let mut others =
-                    self.devices().filter(|device| device.fits(address, protocol, model).is_none());
+                let Whom { address, protocol, model } = whom;
+                let mut others = self
+                    .devices()
+                    .filter(|device| device.fits(address, protocol.as_deref(), model.as_deref()).is_none());
                 match others.find(|device| device.index == Some(*index)) {
                     Some(other) => Err(SetError::IndexTaken(*index, other.to_string())),
                     None => Ok(()),

@@ -64,8 +64,8 @@ fn limit(set: &OutputSettings, output: &Output) -> Limit {
     }
 }
 
-/// What a range may choose from: of outputs with two directions, the steps of one.
-pub(super) fn steps(output: &Output) -> Range<i32> {
+/// What the range of an output may choose from: its steps, or of an output with two directions the steps of one.
+pub fn steps(output: &Output) -> Range<i32> {
     let Range { min, max } = output.value;
     let greatest = if output.kind.is_position() { max } else { max.max(min.saturating_neg()) };
     Range::new(0, greatest.max(0))

@@ -48,7 +48,7 @@ use self::address::Fit;
 pub use self::change::{Change, OutputChange, SetError};
 pub use self::file::FORMAT;
 use self::import::Imported;
-pub use self::limits::Limit;
+pub use self::limits::{Limit, steps};
 use self::render::Source;
 
 /// What makes a piece of hardware the same one the next time it is seen.
@@ -79,6 +79,42 @@ impl fmt::Display for Key {
     }
 }
 
+/// Whom an entry is about: a device, or whatever there is at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whom {
+    /// The address. Without a bus in front it is meant on every bus.
+    pub address: String,
+    /// The protocol; `None` for any.
+    pub protocol: Option<String>,
+    /// The model; `None` for any.
+    pub model: Option<String>,
+}
+
+impl Whom {
+    /// Whatever there is at this address.
+    pub fn at(address: &str) -> Self {
+        Self { address: address.to_owned(), protocol: None, model: None }
+    }
+
+    /// The device, if it is one and no other.
+    pub fn key(&self) -> Option<Key> {
+        Some(Key::new(&self.address, self.protocol.as_deref()?, self.model.as_deref()?))
+    }
+
+    /// Nothing but whom it is about.
+    fn settings(&self) -> DeviceSettings {
+        let Self { address, protocol, model } = self.clone();
+        DeviceSettings { address, protocol, model, ..DeviceSettings::default() }
+    }
+}
+
+impl From<&Key> for Whom {
+    fn from(key: &Key) -> Self {
+        let Key { address, protocol, model } = key.clone();
+        Self { address, protocol: Some(protocol), model: Some(model) }
+    }
+}
+
 /// What the user has set for one device.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceSettings {
@@ -103,14 +139,14 @@ pub struct DeviceSettings {
 }
 
 impl DeviceSettings {
-    /// Nothing but whom it is about.
-    pub fn new(key: &Key) -> Self {
-        Self {
-            address: key.address.clone(),
-            protocol: Some(key.protocol.clone()),
-            model: Some(key.model.clone()),
-            ..Self::default()
-        }
+    /// Whom it is about.
+    pub fn whom(&self) -> Whom {
+        Whom { address: self.address.clone(), protocol: self.protocol.clone(), model: self.model.clone() }
+    }
+
+    /// Whether it is about what has this address: `ble:C0:FF:EE:00:00:01`, or without the bus.
+    pub fn is_at(&self, address: &str) -> bool {
+        address::fit(&self.address, address).or_else(|| address::fit(address, &self.address)).is_some()
     }
 
     /// The settings of an output.
@@ -128,10 +164,10 @@ impl DeviceSettings {
         both.then_some((fit, self.model.is_some(), self.protocol.is_some()))
     }
 
-    /// Whether this is about one device alone, and this one.
-    fn is_of(&self, key: &Key) -> bool {
-        let fit = self.fits(&key.address, Some(&key.protocol), Some(&key.model));
-        matches!(fit, Some((Fit::Whole, true, true)))
+    /// Whether this is about the same, and nothing else.
+    fn is_about(&self, whom: &Whom) -> bool {
+        let address = address::fit(&self.address, &whom.address);
+        address == Some(Fit::Whole) && self.protocol == whom.protocol && self.model == whom.model
     }
 }
 
@@ -323,11 +359,13 @@ const KINDS: [(&str, OutputKind); 9] = [
     ("stroke", OutputKind::HwPositionWithDuration),
 ];
 
-fn kind_name(kind: OutputKind) -> &'static str {
+/// What a kind of output is called in settings and device files.
+pub fn kind_name(kind: OutputKind) -> &'static str {
     KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| *name)
 }
 
-fn kind_from_name(name: &str) -> Option<OutputKind> {
+/// The kind of output of this name.
+pub fn kind_from_name(name: &str) -> Option<OutputKind> {
     KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use frisson_wire::Range;
 
-use super::{DeviceSettings, FORMAT, Settings, kind_name};
+use super::{DeviceSettings, FORMAT, OutputSettings, Settings, kind_name};
 
 /// How an entry stands in the file.
 #[derive(Debug, Clone, Default)]
@@ -33,19 +33,98 @@ impl Source {
     }
 
     /// What is kept of the text when the entry is written anew: its comments, and as comments everything if part of it would be lost.
-    fn kept(&self) -> impl Iterator<Item = String> {
+    /// `behind` are comments behind a value which is no longer there.
+    fn kept(&self, behind: Vec<Behind<'_>>) -> impl Iterator<Item = String> {
         let comments =
             self.text.lines().map(str::trim).filter(|line| line.starts_with('#')).map(str::to_owned);
+        let behind: Vec<_> = behind.into_iter().map(|comment| comment.text.to_owned()).collect();
+        let comments = comments.chain(behind);
         let odd = self.text.lines().filter(|line| self.odd && !line.trim().is_empty());
         let odd = odd.filter(|line| !line.trim_start().starts_with('#')).map(|line| format!("#| {line}"));
         let head = self.odd.then(|| "# Part of this was not understood. It stood here as:".to_owned());
         comments.chain(head).chain(odd)
     }
+
+    /// The comments behind values.
+    fn behind(&self) -> Vec<Behind<'_>> {
+        let mut found = Vec::new();
+        let mut section = Section::default();
+        for line in self.text.lines().map(str::trim) {
+            let (value, comment) = match comment_of(line) {
+                Some(at) => line.split_at(at),
+                None => (line, ""),
+            };
+            let (key, value) =
+                value.split_once('=').map_or(("", ""), |(key, value)| (key.trim(), value.trim()));
+            match key {
+                "" if line.starts_with("[[device.output]]") => {
+                    section = Section { is_output: true, ..Section::default() }
+                }
+                "feature" => section.feature = value.parse().ok(),
+                "kind" => section.kind = Some(value.trim_matches(['"', '\''])),
+                _ => {}
+            }
+            if !comment.is_empty() && !line.starts_with('#') {
+                found.push(Behind { section, key, text: comment });
+            }
+        }
+        found
+    }
+}
+
+/// A comment behind a value.
+#[derive(Debug, Clone, Copy)]
+struct Behind<'t> {
+    section: Section<'t>,
+    key: &'t str,
+    text: &'t str,
+}
+
+/// Which part of an entry a line is in, as far as it has been said by then.
+#[derive(Debug, Clone, Copy, Default)]
+struct Section<'t> {
+    is_output: bool,
+    feature: Option<u32>,
+    kind: Option<&'t str>,
+}
+
+impl Section<'_> {
+    /// Whether this is the part about the device, or about this output.
+    fn is_of(&self, output: Option<&OutputSettings>) -> bool {
+        match output {
+            None => !self.is_output,
+            Some(output) => {
+                let same = self.feature.is_none_or(|feature| feature == output.feature);
+                self.is_output && same && self.kind.is_none_or(|kind| kind == kind_name(output.kind))
+            }
+        }
+    }
+}
+
+/// Where in a line the comment begins.
+fn comment_of(line: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut is_escaped = false;
+    for (at, letter) in line.char_indices() {
+        match (quote, letter) {
+            (Some('"'), '\\') if !is_escaped => {
+                is_escaped = true;
+                continue;
+            }
+            (Some(open), letter) if letter == open && !is_escaped => quote = None,
+            (None, '"' | '\'') => quote = Some(letter),
+            (None, '#') => return Some(at),
+            _ => {}
+        }
+        is_escaped = false;
+    }
+    None
 }
 
 impl Settings {
     /// The file. Entries that have not changed are as they were, with their comments; of one that has, comments on lines of their own are
-    /// kept and stand at its top. Nothing that was not understood is lost, and nothing that was laid over is written.
+    /// kept and stand at its top, those behind a value stay behind it. Nothing that was not understood is lost, and nothing that was laid
+    /// over is written.
     pub fn to_text(&self) -> String {
         let mut text = match self.preamble.as_str() {
             "" => format!(
@@ -62,11 +141,13 @@ impl Settings {
                     if !text.ends_with("\n\n") {
                         text.push('\n');
                     }
-                    for line in entry.source.kept() {
+                    let mut behind = entry.source.behind();
+                    let body = device.write(&mut behind);
+                    for line in entry.source.kept(behind) {
                         text.push_str(&line);
                         text.push('\n');
                     }
-                    device.write(&mut text);
+                    text.push_str(&body);
                 }
                 _ => text.push_str(&entry.source.text),
             }
@@ -76,48 +157,52 @@ impl Settings {
 }
 
 impl DeviceSettings {
-    fn write(&self, text: &mut String) {
-        let mut line = |key: &str, value: &str| {
-            for part in [key, " = ", value, "\n"] {
-                text.push_str(part);
-            }
-        };
-        line("[[device]]\naddress", &quoted(&self.address));
-        for (key, value) in [("protocol", &self.protocol), ("model", &self.model)] {
-            if let Some(value) = value {
-                line(key, &quoted(value));
-            }
-        }
-        if let Some(index) = self.index {
-            line("index", &index.to_string());
-        }
-        if let Some(name) = &self.name {
-            line("name", &quoted(name));
-        }
-        for (key, is_set) in [("allow", self.allow), ("deny", self.deny)] {
-            if is_set {
-                line(key, "true");
-            }
-        }
-        if let Some(gap) = self.gap {
-            line("gap", &gap.as_millis().to_string());
-        }
+    /// The entry, with the comments that stood behind its values; those are taken out of `behind`.
+    fn write(&self, behind: &mut Vec<Behind<'_>>) -> String {
+        let mut text = "[[device]]\n".to_owned();
+        let names = [
+            ("address", Some(&self.address)),
+            ("protocol", self.protocol.as_ref()),
+            ("model", self.model.as_ref()),
+        ];
+        let names = names.into_iter().filter_map(|(key, value)| Some((key, quoted(value?))));
+        let index = self.index.map(|index| ("index", index.to_string()));
+        let name = self.name.as_ref().map(|name| ("name", quoted(name)));
+        let flags = [("allow", self.allow), ("deny", self.deny)];
+        let gap = self.gap.map(|gap| ("gap", gap.as_millis().to_string()));
+        let lines = names.chain(index).chain(name).chain(set(flags)).chain(gap);
+        lines.for_each(|(key, value)| line(&mut text, None, key, &value, behind));
         for output in &self.outputs {
-            line("\n[[device.output]]\nfeature", &output.feature.to_string());
-            line("kind", &quoted(kind_name(output.kind)));
-            if let Some(range) = output.range {
-                line("range", &pair(range));
-            }
-            if let Some(range) = output.duration {
-                line("ms", &pair(range));
-            }
-            for (key, is_set) in [("reverse", output.reverse), ("disabled", output.disabled)] {
-                if is_set {
-                    line(key, "true");
-                }
-            }
+            text.push_str("\n[[device.output]]\n");
+            let whose = [("feature", output.feature.to_string()), ("kind", quoted(kind_name(output.kind)))];
+            let range = output.range.map(|range| ("range", pair(range)));
+            let ms = output.duration.map(|range| ("ms", pair(range)));
+            let flags = [("reverse", output.reverse), ("disabled", output.disabled)];
+            let lines = whose.into_iter().chain(range).chain(ms).chain(set(flags));
+            lines.for_each(|(key, value)| line(&mut text, Some(output), key, &value, behind));
         }
+        text
     }
+}
+
+/// Those flags that are set.
+fn set(flags: [(&'static str, bool); 2]) -> impl Iterator<Item = (&'static str, String)> {
+    flags.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| (key, "true".to_owned()))
+}
+
+fn line(
+    text: &mut String,
+    output: Option<&OutputSettings>,
+    key: &str,
+    value: &str,
+    behind: &mut Vec<Behind<'_>>,
+) {
+    text.push_str(&format!("{key} = {value}"));
+    let found = behind.iter().position(|comment| comment.key == key && comment.section.is_of(output));
+    if let Some(comment) = found.map(|at| behind.remove(at)) {
+        text.push_str(&format!("  {}", comment.text));
+    }
+    text.push('\n');
 }
 
 impl fmt::Display for DeviceSettings {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
+pub(crate) mod host;
 #[cfg(unix)]
 pub(crate) mod terminal;
 pub(crate) mod websocket;
@@ -37,6 +38,27 @@ pub(crate) fn run(arguments: &[&str]) -> Said {
     let mut program = Program::new(child);
     let status = program.wait();
     Said { code: status.code(), out: program.out.text(), err: program.err.text() }
+}
+
+/// The same for a program that is told something on standard input.
+pub(crate) fn run_with(arguments: &[&str], input: &str) -> Said {
+    let mut command = frisson(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    child.stdin.take().expect("is piped").write_all(input.as_bytes()).expect("it reads");
+    let mut program = Program::new(child);
+    let status = program.wait();
+    Said { code: status.code(), out: program.out.text(), err: program.err.text() }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} does not come about");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A server that ends with the test.

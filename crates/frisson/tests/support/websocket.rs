@@ -14,6 +14,11 @@ pub(crate) struct Client<S: Read + Write = TcpStream> {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::open(address).introduced()
+    }
+
+    /// One that has not introduced itself, and need not be a Buttplug client.
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time");
         let request = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -27,7 +32,13 @@ impl Client {
         }
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-        Self { stream, is_websocket: true, last_id: 0 }.introduced()
+        Self { stream, is_websocket: true, last_id: 0 }
+    }
+
+    /// Another end of the same connection.
+    pub(crate) fn twin(&self) -> Self {
+        let stream = self.stream.try_clone().expect("a socket");
+        Self { stream, is_websocket: self.is_websocket, last_id: 0 }
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Bench {
     queue: VecDeque<Operation>,
     reading: Option<Endpoint>,
     listening: Vec<Endpoint>,
-    done: Vec<Operation>,
+    done: Vec<(Instant, Operation)>,
     operations: usize,
     turns: usize,
     notices: Vec<String>,
@@ -83,9 +83,24 @@ impl Bench {
         self.description.as_deref()
     }
 
+    /// What time it is.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
     /// The operations since the last call.
     pub fn take_operations(&mut self) -> Vec<Operation> {
+        self.take_dated_operations().into_iter().map(|(_, operation)| operation).collect()
+    }
+
+    /// The operations since the last call, each with when it was done.
+    pub fn take_dated_operations(&mut self) -> Vec<(Instant, Operation)> {
         std::mem::take(&mut self.done)
+    }
+
+    /// Whether a read waits for [`Bench::hear`], and of which endpoint.
+    pub fn reading(&self) -> Option<Endpoint> {
+        self.reading
     }
 
     /// How much it has had to do.
@@ -424,7 +439,7 @@ impl Bench {
                 self.failures.push("this writes for too long".to_owned());
                 return self.queue.clear();
             }
-            self.done.push(operation.clone());
+            self.done.push((self.now, operation.clone()));
             match &operation {
                 Operation::Read { endpoint } => {
                     self.reading = Some(*endpoint);

@@ -7,6 +7,6 @@ mod run;
 pub(super) mod test;
 
 pub use bench::Bench;
-pub use notation::notation;
-pub(super) use notation::{parse_heard, parse_operation};
-pub use run::{run, run_with};
+pub(super) use notation::parse_operation;
+pub use notation::{are_text, notation, parse_heard};
+pub use run::{run, run_with, subject_of};

@@ -16,6 +16,14 @@ pub fn notation(operation: &Operation, as_text: bool) -> String {
     }
 }
 
+/// Whether all that is written is best shown as text.
+pub fn are_text<'o>(operations: impl IntoIterator<Item = &'o Operation>) -> bool {
+    operations.into_iter().all(|operation| match operation {
+        Operation::Write { bytes, .. } => bytes.first().is_some_and(u8::is_ascii_graphic) && bytes.len() > 4,
+        _ => true,
+    })
+}
+
 /// Bytes as tests write them.
 fn payload(bytes: &[u8], as_text: bool) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\r' | b'\n' | b'\t');
@@ -47,7 +55,10 @@ pub(in super::super) fn parse_operation(line: &str) -> Result<Operation, String>
 }
 
 /// What is heard from an endpoint: `rx 01 02` or `rx 'text'`.
-pub(in super::super) fn parse_heard(line: &str) -> Result<(Endpoint, Packet), String> {
+///
+/// # Errors
+/// The line is nothing like that; what is wrong with it.
+pub fn parse_heard(line: &str) -> Result<(Endpoint, Packet), String> {
     let (name, rest) = line.trim_start().split_once(' ').unwrap_or((line.trim(), ""));
     Ok((endpoint(name)?, bytes(rest)?))
 }

@@ -10,8 +10,8 @@ use super::super::interpreter::Subject;
 use super::super::names::list;
 use super::super::{Addition, Definition, read};
 use super::bench::Bench;
-use super::notation;
 use super::test::{Act, Step, Test};
+use super::{are_text, notation};
 use crate::{Operation, Program};
 
 /// Runs the tests of a file, and says what does not come out as they say. Virtual time begins at `now`; any time will do.
@@ -110,35 +110,49 @@ fn follow(bench: &mut Bench, test: &Test) -> Result<(), Wrong> {
 
 /// The device that a test is about.
 fn subject(definition: &Definition, test: &Test) -> Result<Subject, String> {
-    let available = test.has.clone().unwrap_or_else(|| definition.endpoints().to_vec());
-    let named = |name: &String| -> Result<String, String> {
-        let by_name = definition.models.iter().find(|model| model.name.as_ref() == Some(name));
-        let by_key = || definition.models.iter().find(|model| model.matches.contains(name));
+    let identifies = test.name.is_some() || !test.manufacturer.is_empty();
+    let own = test.own.as_ref().and_then(|model| model.matches.first());
+    let mut subject = match (&test.model, own) {
+        (None, Some(key)) => Subject { model: Some(key.clone()), ..subject_of(definition, None)? },
+        (None, None) if identifies => Subject { model: None, ..subject_of(definition, None)? },
+        (model, _) => subject_of(definition, model.as_deref())?,
+    };
+    subject.name = test.name.clone().unwrap_or_default();
+    subject.manufacturer.clone_from(&test.manufacturer);
+    if let Some(has) = &test.has {
+        subject.available.clone_from(has);
+    }
+    Ok(subject)
+}
+
+/// A device of the model with this name or key, or else of the default model, which has all endpoints and is asked nothing about its model.
+///
+/// # Errors
+/// No model is called that; the names that there are.
+pub fn subject_of(definition: &Definition, model: Option<&str>) -> Result<Subject, String> {
+    let named = |name: &str| -> Result<String, String> {
+        let by_name = definition.models.iter().find(|model| model.name.as_deref() == Some(name));
+        let by_key =
+            || definition.models.iter().find(|model| model.matches.iter().any(|known| known == name));
         let model = by_name.or_else(by_key).ok_or_else(|| {
             let names = list(definition.models.iter().filter_map(|model| model.name.as_deref()));
             format!("no model is called `{name}`; there are: {names}")
         })?;
-        Ok(match model.matches.contains(name) {
-            true => name.clone(),
+        Ok(match model.matches.iter().any(|known| known == name) {
+            true => name.to_owned(),
             false => model.matches.first().cloned().unwrap_or_default(),
         })
     };
-    let identifies = test.name.is_some() || !test.manufacturer.is_empty();
-    let own = test.own.as_ref().and_then(|model| model.matches.first());
-    let model = match &test.model {
+    let model = match model {
         Some(name) => Some(named(name)?),
-        None if own.is_some() => own.cloned(),
-        None if identifies => None,
         None if definition.model("").is_some() => Some(String::new()),
         None => definition.models.iter().find_map(|model| model.matches.first().cloned()),
     };
     Ok(Subject {
-        name: test.name.clone().unwrap_or_default(),
         address: ADDRESS.to_owned(),
-        manufacturer: test.manufacturer.clone(),
         model,
-        available,
-        sleeps: false,
+        available: definition.endpoints().to_vec(),
+        ..Subject::default()
     })
 }
 
@@ -223,15 +237,7 @@ fn compare(done: &[Operation], wanted: &[Operation], place: Place) -> Result<(),
     if done == wanted {
         return Ok(());
     }
-    let is_text = |operation: &&Operation| match operation {
-        Operation::Write { bytes, .. } => bytes.first().is_some_and(u8::is_ascii_graphic) && bytes.len() > 4,
-        _ => false,
-    };
-    let as_text = wanted
-        .iter()
-        .chain(done)
-        .filter(|operation| matches!(operation, Operation::Write { .. }))
-        .all(|operation| is_text(&operation));
+    let as_text = are_text(wanted.iter().chain(done));
     let shown = |operations: &[Operation]| {
         let all: Vec<_> = operations
             .iter()

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod device;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,10 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use frisson_server::SimulatedList;
+
+pub(crate) use self::device::{
+    Assignment, Bus, Check, Device, Format, List, New, Set, SetOutput, Show, Span, Try, Unset,
+};
 
 /// The customary port of a Buttplug server.
 pub(crate) const DEFAULT_PORT: u16 = 12345;
@@ -35,6 +41,9 @@ pub(crate) enum Command {
     /// Drive devices by hand: an interactive client in the terminal
     #[command(after_help = EXIT_CODES)]
     Connect(Connect),
+    /// Look at the devices that Frisson knows, set things for yours, and write device files
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Device(Device),
     /// Print a completion script for a shell
     #[command(after_help = EXIT_CODES)]
     Completions {
