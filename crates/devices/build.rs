@@ -39,6 +39,7 @@ struct Manufacturer {
 #[serde(default)]
 struct Serial {
     port: Option<String>,
+    ids: Vec<Id>,
 }
 
 #[derive(Default, Deserialize)]
@@ -100,9 +101,12 @@ fn entry(index: &mut String, path: &Path, file: &File) -> std::fmt::Result {
     let advertised: Vec<_> = file.ble.iter().flat_map(|ble| &ble.advertised).collect();
     writeln!(index, "        advertised: &{advertised:?},")?;
     let ports: Vec<_> = file.serial.iter().filter_map(|serial| serial.port.as_ref()).collect();
-    writeln!(index, "        serial: &{ports:?},")?;
+    writeln!(index, "        is_serial: {}, serial: &{ports:?},", !file.serial.is_empty())?;
+    let pairs = |ids: &[Id]| -> Vec<_> { ids.iter().map(|id| (id.vendor, id.product)).collect() };
+    let ids: Vec<_> = file.serial.iter().flat_map(|serial| pairs(&serial.ids)).collect();
+    writeln!(index, "        serial_ids: &{ids:?},")?;
     for (name, list) in [("hid", &file.hid), ("usb", &file.usb)] {
-        let ids: Vec<_> = list.iter().flat_map(|ids| &ids.ids).map(|id| (id.vendor, id.product)).collect();
+        let ids: Vec<_> = list.iter().flat_map(|ids| pairs(&ids.ids)).collect();
         writeln!(index, "        {name}: &{ids:?},")?;
     }
     let names: Vec<_> = file.websocket.iter().flat_map(|websocket| &websocket.names).collect();

@@ -13,7 +13,9 @@ pub(crate) struct Entry {
     ble_names: &'static [&'static str],
     manufacturer: &'static [(u16, &'static [u8], Option<usize>)],
     advertised: &'static [&'static str],
+    pub(crate) is_serial: bool,
     serial: &'static [&'static str],
+    serial_ids: &'static [(u16, u16)],
     hid: &'static [(u16, u16)],
     usb: &'static [(u16, u16)],
     websocket: &'static [&'static str],
@@ -48,6 +50,10 @@ enum Claim<'a> {
     /// The name of a serial port. What stands behind it is not known before it is opened.
     Port(&'a str),
     Ids((u16, u16)),
+    /// The protocol's own id, which makers of websocket devices commonly send as identifier (`bus-facts` of websocket devices).
+    Id(&'a str),
+    /// Vendor and product of what a serial port belongs to.
+    AdapterIds((u16, u16)),
     /// Whatever is on this bus.
     Anything,
 }
@@ -64,14 +70,19 @@ impl Claim<'_> {
                 (fits, Fit::Advertised)
             }
             Self::Advertised(uuid) => (sighting.advertised.contains(uuid), Fit::Advertised),
-            Self::Port(port) => {
-                (sighting.port.as_deref() == Some(*port) || sighting.address == *port, Fit::Exact)
-            }
+            Self::Port(port) => (is_port(sighting, port), Fit::Exact),
             Self::Ids(ids) => (sighting.ids == Some(*ids), Fit::Exact),
+            Self::Id(id) => (sighting.name == *id, Fit::Advertised),
+            Self::AdapterIds(ids) => (sighting.ids == Some(*ids), Fit::Advertised),
             Self::Anything => (true, Fit::Advertised),
         };
         fits.then_some(fit)
     }
+}
+
+/// Whether a serial port goes by this name.
+pub(crate) fn is_port(sighting: &Sighting, name: &str) -> bool {
+    sighting.port.as_deref() == Some(name) || sighting.address == name
 }
 
 /// The best of what a protocol claims.
@@ -80,6 +91,11 @@ fn best<'a>(claims: impl IntoIterator<Item = Claim<'a>>, sighting: &Sighting) ->
 }
 
 impl Entry {
+    /// The serial ports that it names.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &'static str> {
+        self.serial.iter().copied().filter(|port| *port != "default")
+    }
+
     /// How well this protocol fits what was sighted.
     pub(crate) fn fit(&self, sighting: &Sighting) -> Option<Fit> {
         let name = |name: &&'static str| match name.strip_suffix('*') {
@@ -97,19 +113,23 @@ impl Entry {
                 let advertised = self.advertised.iter().filter_map(|text| text.parse().ok());
                 best(names.chain(manufacturer).chain(advertised.map(Claim::Advertised)), sighting)
             }
-            Bus::Serial => best(self.serial.iter().map(|port| Claim::Port(port)), sighting),
+            Bus::Serial => {
+                let ids = self.serial_ids.iter().copied().map(Claim::AdapterIds);
+                best(self.ports().map(Claim::Port).chain(ids), sighting)
+            }
             Bus::Hid => best(self.hid.iter().copied().map(Claim::Ids), sighting),
             Bus::Usb => best(self.usb.iter().copied().map(Claim::Ids), sighting),
-            Bus::WebSocket => best(self.websocket.iter().map(name), sighting),
+            Bus::WebSocket => best(self.websocket.iter().map(name).chain([Claim::Id(self.id)]), sighting),
             Bus::Gamepad => best((self.gamepad && has_motors(sighting)).then_some(Claim::Anything), sighting),
             Bus::LovenseConnect => best(self.lovense_connect.then_some(Claim::Anything), sighting),
+            Bus::LovenseDongle => best(self.ble_names.iter().map(name), sighting),
             _ => None,
         }
     }
 }
 
 /// The same for a protocol whose file was read while running.
-pub(crate) fn fit(identifiers: &Identifiers, sighting: &Sighting) -> Option<Fit> {
+pub(crate) fn fit(id: &str, identifiers: &Identifiers, sighting: &Sighting) -> Option<Fit> {
     fn name(name: &Name) -> Claim<'_> {
         Claim::Name { text: &name.text, is_prefix: name.is_prefix }
     }
@@ -123,17 +143,21 @@ pub(crate) fn fit(identifiers: &Identifiers, sighting: &Sighting) -> Option<Fit>
             });
             best(claims, sighting)
         }
-        Bus::Serial => best(
-            identifiers.serial.iter().filter_map(|serial| serial.port.as_deref()).map(Claim::Port),
-            sighting,
-        ),
+        Bus::Serial => {
+            let claims = identifiers.serial.iter().flat_map(|serial| {
+                let ids = serial.ids.iter().copied().map(Claim::AdapterIds);
+                serial.port.as_deref().map(Claim::Port).into_iter().chain(ids)
+            });
+            best(claims, sighting)
+        }
         Bus::Hid => best(identifiers.hid.iter().copied().map(Claim::Ids), sighting),
         Bus::Usb => best(identifiers.usb.iter().copied().map(Claim::Ids), sighting),
-        Bus::WebSocket => best(identifiers.websocket.iter().map(name), sighting),
+        Bus::WebSocket => best(identifiers.websocket.iter().map(name).chain([Claim::Id(id)]), sighting),
         Bus::Gamepad => {
             best((identifiers.gamepad && has_motors(sighting)).then_some(Claim::Anything), sighting)
         }
         Bus::LovenseConnect => best(identifiers.lovense_connect.then_some(Claim::Anything), sighting),
+        Bus::LovenseDongle => best(identifiers.ble.iter().flat_map(|ble| &ble.names).map(name), sighting),
         _ => None,
     }
 }
@@ -143,7 +167,8 @@ fn has_motors(sighting: &Sighting) -> bool {
 }
 
 /// The key of the model, where the bus knows it; then the device is asked nothing (`bus-facts` of gamepads and of Lovense Connect).
-pub(crate) fn known_model(sighting: &Sighting) -> Option<String> {
+/// `is_key` tells whether a model has this key.
+pub(crate) fn known_model(sighting: &Sighting, is_key: impl Fn(&str) -> bool) -> Option<String> {
     let capabilities = &sighting.capabilities;
     match sighting.bus {
         Bus::Gamepad if capabilities.rumble && capabilities.trigger_rumble => {
@@ -152,6 +177,11 @@ pub(crate) fn known_model(sighting: &Sighting) -> Option<String> {
         Bus::Gamepad if capabilities.trigger_rumble => Some("__sdl-triggers-only".to_owned()),
         Bus::Gamepad => Some(String::new()),
         Bus::LovenseConnect => Some(sighting.name.clone()),
+        // What is there only the user knows, who may have a model for this very place.
+        Bus::Serial | Bus::TCode => {
+            let names = [Some(&sighting.address), sighting.port.as_ref()];
+            names.into_iter().flatten().find(|name| is_key(name)).cloned()
+        }
         _ => None,
     }
 }
@@ -192,6 +222,12 @@ mod tests {
     }
 
     #[test]
+    fn a_toy_behind_the_dongle_is_known_by_the_name_that_the_dongle_gives_it() {
+        let toy = Sighting::new(Bus::LovenseDongle, "0082059AD3BD", "LVS-DongleDevice");
+        assert_eq!(best_of(&toy), Some("lovense"));
+    }
+
+    #[test]
     fn the_index_is_that_of_the_files() {
         for file in FILES {
             let definition = frisson_program::language::compile(file.text, file.id)
@@ -202,8 +238,13 @@ mod tests {
             assert_eq!(names, file.ble_names, "{}", file.id);
             for name in &identifiers.ble.iter().flat_map(|ble| &ble.names).collect::<Vec<_>>() {
                 let seen = ble(&name.text);
-                assert_eq!(file.fit(&seen), fit(identifiers, &seen), "{}", file.id);
+                assert_eq!(file.fit(&seen), fit(file.id, identifiers, &seen), "{}", file.id);
             }
+            assert_eq!(file.is_serial, !identifiers.serial.is_empty(), "{}", file.id);
+            // What is at a serial port only the user knows.
+            let taken =
+                identifiers.serial.iter().any(|serial| serial.port.is_some() || !serial.ids.is_empty());
+            assert!(!taken && file.serial_ids.is_empty(), "{} takes serial ports by itself", file.id);
             assert_eq!(file.gamepad, identifiers.gamepad, "{}", file.id);
             assert_eq!(file.lovense_connect, identifiers.lovense_connect, "{}", file.id);
         }

@@ -22,4 +22,4 @@ mod index;
 pub mod settings;
 pub mod simulated;
 
-pub use catalogue::{Catalogue, Connection, Match};
+pub use catalogue::{AssignError, Catalogue, Connection, Match};

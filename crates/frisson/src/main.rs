@@ -1,15 +1,18 @@
 //! `frisson`: a Buttplug server that a person starts once and forgets.
 
+mod buses;
 mod cli;
 mod completions;
 mod connect;
 mod device;
 mod device_file;
+mod doctor;
 mod exit;
 mod files;
 mod http;
 mod logging;
 mod port_owner;
+mod scan;
 mod serve;
 mod signals;
 
@@ -34,7 +37,9 @@ fn main() -> ExitCode {
     let run = || match cli.command {
         Command::Serve(options) => serve::run(options),
         Command::Connect(options) => connect::run(options),
+        Command::Scan(options) => scan::run(options),
         Command::Device(command) => device::run(command),
+        Command::Doctor(options) => doctor::run(options),
         Command::Completions { shell } => completions::run(shell),
     };
     match catch_unwind(AssertUnwindSafe(run)) {

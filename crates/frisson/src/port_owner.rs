@@ -34,6 +34,12 @@ pub(crate) fn of(address: SocketAddr) -> Option<Owner> {
     Some(Owner { name: name(&owner.process), pid: owner.process.pid })
 }
 
+/// Why an address cannot be listened on, and what to do.
+pub(crate) fn taken(address: SocketAddr, option: &str) -> String {
+    let by = of(address).map_or_else(|| "another program".to_owned(), |owner| owner.to_string());
+    format!("{address} is in use by {by}; stop it, or choose another port with {option}")
+}
+
 /// What a person would call the process. Linux cuts its short names after 15 bytes; the path has the rest.
 fn name(process: &Process) -> String {
     let file = Path::new(&process.path).file_name().and_then(|file| file.to_str());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use frisson_server::hardware::virtual_hardware;
@@ -13,7 +13,7 @@ use crate::cli::{DEFAULT_PORT, Listen, Serve};
 use crate::exit::Failure;
 use crate::files::{self, Order};
 use crate::signals::Signals;
-use crate::{http, logging, port_owner};
+use crate::{buses, http, logging, port_owner};
 
 /// How long the start-up lines wait for simulated devices.
 const DEVICES_TIMEOUT: Duration = Duration::from_millis(500);
@@ -45,10 +45,13 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     let mut signals =
         Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
     let prepared = files::prepare(&options)?;
+    let made = buses::make(&options.buses, options.virtual_hardware_port.is_some(), &prepared.catalogue)?;
     let mut builder = Server::builder()
         .name(&options.name)
         .catalogue(prepared.catalogue)
         .settings(prepared.settings)
+        .own_scan(!options.no_scan)
+        .scanners(made.scanners)
         .max_ping_time(Duration::from_millis(options.max_ping_time.into()));
     let asked = options.simulate.iter().flat_map(|list| list.0.iter()).cloned();
     let list: SimulatedList = asked.chain(prepared.simulated).collect();
@@ -68,7 +71,7 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         StartError::VirtualHardware(virtual_hardware::ListenError::Socket { address, source })
             if source.kind() == io::ErrorKind::AddrInUse =>
         {
-            Failure::Taken(taken(address, "--virtual-hardware-port PORT"))
+            Failure::Taken(port_owner::taken(address, "--virtual-hardware-port PORT"))
         }
         error => Failure::Failed(error.to_string()),
     })?;
@@ -84,9 +87,11 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     if let Some(address) = server.virtual_hardware() {
         say(format_args!("Other programs present devices at ws://{address}"));
     }
-    match simulated {
-        Some(count) => say_devices(&server, count).await,
-        None => say(format_args!("No devices are in use; --simulate starts simulated ones.")),
+    if let Some(address) = made.device_websocket {
+        say(format_args!("Devices connect by themselves at ws://{address}"));
+    }
+    if let Some(count) = simulated {
+        say_devices(&server, count).await;
     }
     say(format_args!("Stop with Ctrl-C."));
 
@@ -95,7 +100,10 @@ async fn serve(options: Serve) -> Result<(), Failure> {
             // A server that is gone is noticed below.
             let (what, taken) = match order {
                 Order::Settings(settings) => ("settings", server.set_settings(*settings).await),
-                Order::Catalogue(catalogue) => ("device files", server.set_catalogue(*catalogue).await),
+                Order::Catalogue(catalogue) => {
+                    made.ports.follow(&catalogue);
+                    ("device files", server.set_catalogue(*catalogue).await)
+                }
             };
             if taken.is_ok() {
                 info!("changed {what} are in force");
@@ -162,7 +170,7 @@ async fn open(server: &Server, listen: &Listen) -> Result<Listen, Failure> {
         Listen::Tcp(address) => match server.listen_with(*address, http::handler(server.observer())).await {
             Ok(bound) => Ok(Listen::Tcp(bound)),
             Err(ListenError::InUse { .. }) => {
-                Err(Failure::Taken(taken(*address, &format!("--listen {}:PORT", address.ip()))))
+                Err(Failure::Taken(port_owner::taken(*address, &format!("--listen {}:PORT", address.ip()))))
             }
             Err(error) => Err(Failure::Usage(format!("{error}; choose another with --listen"))),
         },
@@ -177,11 +185,6 @@ async fn open(server: &Server, listen: &Listen) -> Result<Listen, Failure> {
         #[cfg(not(unix))]
         Listen::Unix(_) => Err(Failure::Usage("this system has no Unix domain sockets".to_owned())),
     }
-}
-
-fn taken(address: SocketAddr, option: &str) -> String {
-    let by = port_owner::of(address).map_or_else(|| "another program".to_owned(), |owner| owner.to_string());
-    format!("{address} is in use by {by}; stop it, or choose another port with {option}")
 }
 
 async fn say_devices(server: &Server, count: usize) {

@@ -2,12 +2,38 @@
 //!
 //! A [`Scanner`] finds hardware on one bus and opens it; a [`Port`] is one open link.
 
+#[cfg(feature = "bluetooth-le")]
+pub mod bluetooth_le;
+#[cfg(feature = "device-websocket")]
+pub mod device_websocket;
+#[cfg(feature = "gamepad")]
+pub mod gamepad;
+#[cfg(feature = "hid")]
+pub mod hid;
+#[cfg(any(feature = "device-websocket", feature = "virtual-hardware"))]
+mod listener;
+#[cfg(feature = "lovense-connect")]
+pub mod lovense_connect;
+#[cfg(feature = "lovense-dongle")]
+pub mod lovense_dongle;
+#[cfg(feature = "hid")]
+mod polled;
+#[cfg(any(feature = "serial", feature = "tcode"))]
+mod rounds;
+#[cfg(feature = "serial")]
+pub mod serial;
 #[cfg(feature = "simulated")]
 pub mod simulated;
+#[cfg(any(feature = "serial", feature = "tcode"))]
+mod stream;
+#[cfg(feature = "tcode")]
+pub mod tcode;
 #[cfg(feature = "upgrade")]
 pub mod upgrade;
 #[cfg(feature = "virtual-hardware")]
 pub mod virtual_hardware;
+#[cfg(any(feature = "device-websocket", feature = "virtual-hardware"))]
+mod voice;
 
 use std::fmt;
 use std::future::{Future, ready};

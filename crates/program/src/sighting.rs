@@ -1,7 +1,10 @@
 //! What is known of a device before it is opened.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use frisson_wire::SelfDescription;
 
 use crate::Uuid;
 
@@ -26,6 +29,10 @@ pub enum Bus {
     Gamepad,
     /// Toys behind Lovense's phone application.
     LovenseConnect,
+    /// TCode devices on the network.
+    TCode,
+    /// Toys behind Lovense's USB dongle.
+    LovenseDongle,
 }
 
 impl Bus {
@@ -40,6 +47,8 @@ impl Bus {
             Self::WebSocket => "websocket",
             Self::Gamepad => "gamepad",
             Self::LovenseConnect => "lovense-connect",
+            Self::TCode => "tcode",
+            Self::LovenseDongle => "lovense-dongle",
         }
     }
 
@@ -51,7 +60,8 @@ impl Bus {
     /// The least time between two flushes that links of this bus bear, where neither the link nor the device's program knows better.
     pub fn gap(self) -> Duration {
         match self {
-            Self::BluetoothLe => Duration::from_millis(75),
+            // Behind the dongle is the same radio.
+            Self::BluetoothLe | Self::LovenseDongle => Duration::from_millis(75),
             _ => Duration::ZERO,
         }
     }
@@ -91,6 +101,8 @@ pub struct Sighting {
     pub port: Option<String>,
     /// What a gamepad can do.
     pub capabilities: Capabilities,
+    /// What it says of itself, where it does.
+    pub described: Option<Arc<SelfDescription>>,
 }
 
 impl Sighting {

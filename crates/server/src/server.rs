@@ -255,6 +255,13 @@ impl Builder {
         self
     }
 
+    /// Several buses to find devices on.
+    #[must_use]
+    pub fn scanners(mut self, scanners: impl IntoIterator<Item = Box<dyn Scanner>>) -> Self {
+        self.scanners.extend(scanners);
+        self
+    }
+
     /// Simulated devices, which are there from the start.
     #[cfg(feature = "simulated")]
     #[must_use]

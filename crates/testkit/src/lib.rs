@@ -34,6 +34,7 @@ mod transcript;
 mod virtual_server;
 
 pub use device::{TestDevice, input, output, stroke};
+pub use frisson_engine::device::Limit;
 pub use frisson_engine::hub::{Close, Config, Note};
 pub use frisson_wire as wire;
 use frisson_wire::Dialect;

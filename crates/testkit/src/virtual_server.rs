@@ -6,7 +6,9 @@ mod tasks;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use frisson_engine::device::{Command, DeviceMachine, Input as DeviceInput, Report, Settings};
+use frisson_engine::device::{
+    Command, DeviceMachine, Input as DeviceInput, Limit, Preferences, Report, Settings,
+};
 use frisson_engine::hub::{Close, Config, DeviceId, Hub, Input, Note, ScannerId, SessionId};
 use frisson_engine::session::Peer;
 use frisson_program::Operation;
@@ -108,6 +110,7 @@ pub struct VirtualServer {
     hardware: BTreeMap<String, Hardware>,
     links: BTreeMap<DeviceId, Link>,
     indices: BTreeMap<String, u32>,
+    limits: BTreeMap<String, Vec<Limit>>,
     work: VecDeque<Work>,
     last_session: u64,
     last_device: u64,
@@ -166,6 +169,7 @@ impl VirtualServer {
             hardware: BTreeMap::new(),
             links: BTreeMap::new(),
             indices: BTreeMap::new(),
+            limits: BTreeMap::new(),
             work: VecDeque::new(),
             last_session: 0,
             last_device: 0,
@@ -367,6 +371,15 @@ impl VirtualServer {
         self.settle();
     }
 
+    /// Puts the user's limits of a device in force, also for when it is connected later.
+    pub fn limit(&mut self, address: &str, limits: Vec<Limit>) {
+        self.limits.insert(address.to_owned(), limits.clone());
+        if let Some(id) = self.link_of(address) {
+            self.tell_device(id, DeviceInput::Command(Command::Prefer(Preferences { limits, gap: None })));
+            self.settle();
+        }
+    }
+
     /// The index that clients know the device by, if they ever did.
     pub fn index(&self, address: &str) -> Option<u32> {
         self.indices.get(address).copied()
@@ -421,7 +434,8 @@ impl VirtualServer {
         let gap = hardware.device().gap;
         self.last_device += 1;
         let id = DeviceId(self.last_device);
-        let settings = Settings { gap, limits: Vec::new(), stop_first: self.hub.has_to_rest(address) };
+        let limits = self.limits.get(address).cloned().unwrap_or_default();
+        let settings = Settings { gap, limits, stop_first: self.hub.has_to_rest(address) };
         self.tell_hub(Input::DeviceOpened { device: id, address, gap });
         let machine = DeviceMachine::new(self.now, Box::new(Recorder(description)), settings);
         self.links.insert(id, Link { address: address.to_owned(), machine, operation: None });

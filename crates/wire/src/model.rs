@@ -237,6 +237,19 @@ impl Device {
     }
 }
 
+/// What a device says of itself, so that no definition of it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SelfDescription {
+    /// The name for people.
+    pub name: String,
+    /// What it does and senses, in ascending order of their index.
+    pub features: Vec<Feature>,
+    /// The least time between two flushes to the device, in milliseconds, if it needs one.
+    pub gap_ms: Option<u32>,
+    /// The longest silence, in milliseconds, after which the device wants to hear that the server is still there, if it does.
+    pub keepalive_ms: Option<u32>,
+}
+
 /// All devices, in ascending order of their index. Cheap to clone: a list is never changed, only replaced.
 pub type DeviceList = Arc<[Arc<Profile>]>;
 

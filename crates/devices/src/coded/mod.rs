@@ -41,6 +41,7 @@ mod honeyplaybox;
 mod monsterpub;
 mod ossm;
 mod protobuf;
+pub(crate) mod self_described;
 mod setup;
 pub(crate) mod simulated;
 mod thehandy;
@@ -62,7 +63,7 @@ const IDLE_TIME: Duration = Duration::from_secs(5);
 /// Makes a program for one connection.
 type Make = fn(Setup) -> Box<dyn Program>;
 
-const PROGRAMS: [(&str, Make); 11] = [
+const PROGRAMS: [(&str, Make); 12] = [
     ("ankni", |setup| Box::new(ankni::Ankni::new(setup))),
     ("fluffer", |setup| Box::new(fluffer::Fluffer::new(setup))),
     ("fmachine", |setup| Box::new(fmachine::FMachine::new(setup))),
@@ -70,6 +71,7 @@ const PROGRAMS: [(&str, Make); 11] = [
     ("honeyplaybox", |setup| Box::new(honeyplaybox::HoneyPlayBox::new(setup))),
     ("monsterpub", |setup| Box::new(monsterpub::MonsterPub::new(setup))),
     ("ossm", |setup| Box::new(ossm::Ossm::new(setup))),
+    (self_described::PROTOCOL, |_| Box::new(self_described::SelfDescribed::asking())),
     ("thehandy", |setup| Box::new(thehandy::TheHandy::new(setup))),
     ("thehandy-v3", |setup| Box::new(thehandy_v3::TheHandyV3::new(setup))),
     ("vibcrafter", |setup| Box::new(vibcrafter::Vibcrafter::new(setup, &vibcrafter::VIBCRAFTER))),

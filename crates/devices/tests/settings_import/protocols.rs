@@ -30,12 +30,20 @@ fn ways_to_recognise_devices_are_added_per_bus() {
     assert_eq!(all.websocket, [Name::new("my-socket")]);
     let serial = Serial {
         port: Some("COM3".to_owned()),
+        ids: Vec::new(),
         baud_rate: 9600,
         data_bits: 7,
         parity: Parity::Even,
         stop_bits: 2,
     };
-    let default = Serial { port: None, baud_rate: 115_200, data_bits: 8, parity: Parity::None, stop_bits: 1 };
+    let default = Serial {
+        port: None,
+        ids: Vec::new(),
+        baud_rate: 115_200,
+        data_bits: 8,
+        parity: Parity::None,
+        stop_bits: 1,
+    };
     assert_eq!(all.serial, [serial, default]);
     assert_eq!(all.hid, [(1, 2)]);
 }

@@ -1,6 +1,8 @@
 //! The command line.
 
+mod buses;
 mod device;
+mod scan;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,9 +13,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use frisson_server::SimulatedList;
 
+pub(crate) use self::buses::{BusName, Buses, SerialPort};
 pub(crate) use self::device::{
-    Assignment, Bus, Check, Device, Format, List, New, Set, SetOutput, Show, Span, Try, Unset,
+    Assignment, Bus, Check, Device, Format, List, New, Places, Set, SetOutput, Show, Span, Try, Unset,
 };
+pub(crate) use self::scan::Scan;
 
 /// The customary port of a Buttplug server.
 pub(crate) const DEFAULT_PORT: u16 = 12345;
@@ -41,9 +45,15 @@ pub(crate) enum Command {
     /// Drive devices by hand: an interactive client in the terminal
     #[command(after_help = EXIT_CODES)]
     Connect(Connect),
+    /// List what is there on each bus, without connecting it
+    #[command(after_help = EXIT_CODES)]
+    Scan(Scan),
     /// Look at the devices that Frisson knows, set things for yours, and write device files
     #[command(subcommand, after_help = EXIT_CODES)]
     Device(Device),
+    /// Check what of this machine can be used, and say what to do about the rest
+    #[command(after_help = EXIT_CODES)]
+    Doctor(Doctor),
     /// Print a completion script for a shell
     #[command(after_help = EXIT_CODES)]
     Completions {
@@ -88,6 +98,13 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(crate) import_user_config: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) buses: Buses,
+
+    /// Do not look for devices that the settings know; only clients' scans find them
+    #[arg(long)]
+    pub(crate) no_scan: bool,
+
     /// Let other programs present devices, for tests, at this port of 127.0.0.1. Port 0 lets the system choose
     #[arg(long, value_name = "PORT")]
     pub(crate) virtual_hardware_port: Option<u16>,
@@ -118,6 +135,24 @@ pub(crate) struct Connect {
     /// What this client calls itself
     #[arg(long, value_name = "TEXT", default_value = "frisson connect")]
     pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Write what was found into an archive (tar) that can be sent to somebody: without names, addresses and paths of yours
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Replace the file of --bundle if it is there already
+    #[arg(long, requires = "bundle")]
+    pub(crate) overwrite: bool,
+
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 /// The devices to simulate; an empty list stands for one of each kind.

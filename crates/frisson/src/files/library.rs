@@ -12,7 +12,9 @@ use frisson_program::language::{self, Addition, Definition, Diagnostic};
 use frisson_server::Catalogue;
 use tracing::{error, info, warn};
 
+use crate::cli::SerialPort;
 use crate::device_file;
+use crate::exit::Failure;
 
 /// The device files of a folder.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Library {
     /// Protocols with such additions.
     extended: BTreeMap<String, Extended>,
     in_force: BTreeMap<String, Arc<Definition>>,
+    /// What the command line says to be behind serial ports.
+    ports: Vec<SerialPort>,
     /// What was said of files that claim the same devices.
     conflicts: BTreeSet<String>,
 }
@@ -92,7 +96,27 @@ impl Library {
     pub(crate) fn catalogue(&self) -> Catalogue {
         let mut catalogue = Catalogue::built_in();
         self.in_force.values().for_each(|definition| catalogue.add(Arc::clone(definition)));
+        for SerialPort { port, protocol } in &self.ports {
+            if let Err(error) = catalogue.assign_port(port, protocol) {
+                error!("--serial {port}={protocol}: {error}; nothing is used there");
+            }
+        }
         catalogue
+    }
+
+    /// Says what is behind serial ports.
+    ///
+    /// # Errors
+    /// A protocol is not known, or is not for serial ports.
+    pub(crate) fn assign(&mut self, ports: &[SerialPort]) -> Result<(), Failure> {
+        let mut catalogue = self.catalogue();
+        for SerialPort { port, protocol } in ports {
+            catalogue
+                .assign_port(port, protocol)
+                .map_err(|error| Failure::Usage(format!("--serial {port}={protocol}: {error}")))?;
+        }
+        self.ports = ports.to_vec();
+        Ok(())
     }
 
     /// Reads what has changed. Unless it `is_final`, what is broken or gone is left as it is without a word, for it may be half written.

@@ -35,6 +35,7 @@ pub(crate) struct Prepared {
 /// Reads all files that the options name, and those at the usual places.
 pub(crate) fn prepare(options: &Serve) -> Result<Prepared, Failure> {
     let mut library = open_library(options.device_files.clone())?;
+    library.assign(&options.buses.serial)?;
     let file = open_settings(options)?;
     let mut imported = match &options.import_user_config {
         Some(path) => import(path, &library.catalogue())?,
@@ -48,7 +49,7 @@ pub(crate) fn prepare(options: &Serve) -> Result<Prepared, Failure> {
 }
 
 /// This program's folder for configuration; `None` if the system has no such place.
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir().join("frisson"))
 }
 

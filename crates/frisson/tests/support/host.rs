@@ -50,8 +50,13 @@ impl Host {
 
     /// Lets the device be found. Its service `ff00` has the characteristic `ff01`.
     pub(crate) fn advertise(&mut self, name: &str) {
+        self.advertise_with(name, "ff00", "ff01");
+    }
+
+    /// The same with another service that has one characteristic.
+    pub(crate) fn advertise_with(&mut self, name: &str, service: &str, characteristic: &str) {
         let uuid = |short: &str| format!("0000{short}-0000-1000-8000-00805f9b34fb");
-        let services = json!([{"uuid": uuid("ff00"), "characteristics": [{"uuid": uuid("ff01")}]}]);
+        let services = json!([{"uuid": uuid(service), "characteristics": [{"uuid": uuid(characteristic)}]}]);
         self.say(&json!({"type": "advertise", "device": "d", "transport": "btle", "name": name,
                          "address": "c0:ff:ee:00:00:01", "services": services}));
     }

@@ -1,7 +1,5 @@
 //! Takes in hosts: HTTP, until it is a WebSocket.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,8 +17,6 @@ use crate::upgrade::{HttpRequest, HttpResponse, Upgrade, plain, serve_http, upgr
 const MAX_HOSTS: usize = 64;
 /// How long a connection may take until it is a WebSocket.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long to wait after the system could not give another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the connections share.
 struct Shared {
@@ -30,35 +26,19 @@ struct Shared {
     last_host: AtomicU64,
 }
 
-/// Opens the port. Loopback only, which is the caller's business.
-pub(super) fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    Ok((TcpListener::from_std(listener)?, address))
-}
-
 /// Accepts hosts for ever.
 pub(super) async fn run(listener: TcpListener, path: String, server: String, board: mpsc::Sender<FromHost>) {
     let places = Arc::new(Semaphore::new(MAX_HOSTS));
     let shared = Arc::new(Shared { path, server, board, last_host: AtomicU64::new(0) });
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                    warn!(%peer, "more than {MAX_HOSTS} connections, refusing this one");
-                    continue;
-                };
-                let _ = stream.set_nodelay(true);
-                let span = info_span!(parent: None, "connection", %peer);
-                tokio::spawn(connection(stream, Arc::clone(&shared), place).instrument(span));
-            }
-            Err(error) => {
-                warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
+    crate::listener::accept(listener, |stream, peer| {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            warn!(%peer, "more than {MAX_HOSTS} connections, refusing this one");
+            return;
+        };
+        let span = info_span!(parent: None, "connection", %peer);
+        tokio::spawn(connection(stream, Arc::clone(&shared), place).instrument(span));
+    })
+    .await;
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>, place: OwnedSemaphorePermit) {

@@ -97,7 +97,7 @@ impl VirtualHardware {
         }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let (listener, address) =
-            listener::bind(address).map_err(|source| ListenError::Socket { address, source })?;
+            crate::listener::bind(address).map_err(|source| ListenError::Socket { address, source })?;
         let (to_board, from_server) = mpsc::unbounded_channel();
         let (from_host, hosts) = mpsc::channel(QUEUE);
         let (finds, found) = mpsc::unbounded_channel();

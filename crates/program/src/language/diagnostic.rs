@@ -7,6 +7,9 @@ use std::sync::Arc;
 /// More are not worth reading.
 const MOST: usize = 50;
 
+/// Longer messages are cut, in characters.
+const LONGEST_MESSAGE: usize = 1000;
+
 /// More are not worth keeping; the first in the file are not always the first that are found.
 const MOST_KEPT: usize = 20 * MOST;
 
@@ -131,6 +134,7 @@ impl<'a> Report<'a> {
     fn add(&mut self, severity: Severity, at: Place, message: String, help: Option<String>) {
         if !self.is_full() {
             let Place { line, column } = at;
+            let (message, help) = (shortened(message), help.map(shortened));
             self.found.push(Diagnostic {
                 origin: self.origin.clone(),
                 line,
@@ -140,6 +144,14 @@ impl<'a> Report<'a> {
                 help,
             });
         }
+    }
+}
+
+/// A message that people can read, however much of the file it quotes.
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message,
     }
 }
 

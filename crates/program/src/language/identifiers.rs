@@ -107,6 +107,8 @@ pub struct Service {
 pub struct Serial {
     /// The port; `None` where the user has to name it.
     pub port: Option<String>,
+    /// Vendor and product of the USB devices whose ports are meant as well.
+    pub ids: Vec<(u16, u16)>,
     /// Bits per second.
     pub baud_rate: u32,
     /// 5 to 8.

@@ -53,7 +53,7 @@ schemas! {
         "identify" "init" "keepalive" "parts" "packets" "inputs" "models" "tests";
     BLE "ble": "names" "manufacturer" "advertised" "services";
     MANUFACTURER "manufacturer": "company" "data" "length";
-    SERIAL "serial": "port" "baud_rate" "data_bits" "parity" "stop_bits";
+    SERIAL "serial": "port" "ids" "baud_rate" "data_bits" "parity" "stop_bits";
     HID "hid": "vendor" "product" "ids";
     USB "usb": "vendor" "product" "ids";
     WEBSOCKET "websocket": "names";

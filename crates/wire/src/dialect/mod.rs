@@ -10,6 +10,7 @@ mod legacy_client;
 mod legacy_devices;
 mod named;
 mod names;
+pub mod self_described;
 #[cfg(test)]
 mod typed_tests;
 mod v0;

@@ -450,7 +450,7 @@ impl Device {
 }
 
 impl Feature {
-    fn model(self) -> model::Feature {
+    pub(super) fn model(self) -> model::Feature {
         model::Feature {
             index: self.feature_index.0,
             description: self.feature_description,

@@ -38,7 +38,8 @@ impl Session {
         Ok(session)
     }
 
-    fn upgrade(addr: SocketAddr) -> Result<Self, Failure> {
+    /// Connects and upgrades.
+    pub(crate) fn upgrade(addr: SocketAddr) -> Result<Self, Failure> {
         let mut stream = TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -116,6 +117,13 @@ impl Session {
             sent += more;
         }
         Ok((start.elapsed(), reads))
+    }
+
+    /// Two halves, for two threads.
+    pub(crate) fn split(self) -> Result<(Writer, Reader), Failure> {
+        // Nothing has to be said for as long as the caller likes.
+        self.stream.set_read_timeout(None)?;
+        Ok((Writer { stream: self.stream.try_clone()?, encoded: Vec::new() }, Reader(self)))
     }
 
     fn send(&mut self, load: &mut Load, count: usize) -> Result<(), Failure> {
@@ -214,6 +222,30 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The half of a connection that speaks.
+pub(crate) struct Writer {
+    stream: TcpStream,
+    encoded: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn send_frame(&mut self, text: &str) -> Result<(), Failure> {
+        self.encoded.clear();
+        encode(TEXT, text.as_bytes(), &mut self.encoded);
+        Ok(self.stream.write_all(&self.encoded)?)
+    }
+}
+
+/// The half of a connection that listens.
+pub(crate) struct Reader(Session);
+
+impl Reader {
+    pub(crate) fn next_frame(&mut self) -> Result<String, Failure> {
+        let payload = self.0.next_text()?;
+        Ok(String::from_utf8_lossy(&self.0.buffer[payload]).into_owned())
     }
 }
 

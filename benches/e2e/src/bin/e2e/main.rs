@@ -1,18 +1,21 @@
 //! The end-to-end benchmark: servers as processes, driven over loopback, beside the floor.
 
 mod client;
+mod crowd;
 mod report;
 mod target;
 mod usage;
 
 use std::env;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
 
 use client::{Load, Session};
+use crowd::{Kind, Plan};
 use report::{Samples, Scenario};
 use target::{Output, Running, Target};
 use usage::{CpuReading, Memory};
@@ -29,6 +32,9 @@ usage: e2e [OPTION]...
   --devices LIST            numbers of devices (default: 1,10,100)
   --sessions                also measure memory with 1, 10 and 100 idle sessions
   --all-cpus                let the scheduler place servers and load generator, instead of one CPU for all
+  --virtual LIST            instead of all else: this many devices of virtual hardware (e.g. 1,100), each driven at
+                            --rate commands per second (50) for --seconds (20); --spread: at that rate all together;
+                            --kind ble (default: written after a gap) or gamepad (written at once)
   --quick                   fewer rounds and messages, for a first look
   --rounds N, --messages N, --trips N, --starts N, --idle MS
                             rounds (11); per round, messages in flight (100000) and round trips (500);
@@ -70,6 +76,11 @@ fn run(options: &Options) -> Result<bool, Failure> {
             Ok(cpu) => println!("servers and load generator share CPU {cpu}"),
             Err(error) => println!("note: the scheduler places servers and load generator: {error}"),
         }
+    }
+    if let Some(crowd) = &options.crowd {
+        let program =
+            options.frisson.as_ref().ok_or("virtual hardware is a matter of Frisson's own program")?;
+        return crowd::run(program, crowd);
     }
     let mut scenarios = Vec::new();
     for &devices in &options.devices {
@@ -301,6 +312,8 @@ fn reading(pid: u32) -> Option<CpuReading> {
 
 struct Options {
     targets: Vec<Target>,
+    frisson: Option<PathBuf>,
+    crowd: Option<Plan>,
     devices: Vec<usize>,
     sessions: bool,
     confined: bool,
@@ -320,8 +333,17 @@ impl Options {
         let floor = beside.with_file_name(format!("floor{}", env::consts::EXE_SUFFIX));
         let mut library = "tokio-websockets".to_owned();
         let mut others = Vec::new();
+        let mut crowd = Plan {
+            devices: Vec::new(),
+            kind: Kind::Ble,
+            rate: 50,
+            spread: false,
+            time: Duration::from_secs(20),
+        };
         let mut options = Self {
             targets: Vec::new(),
+            frisson: None,
+            crowd: None,
             devices: vec![1, 10, 100],
             sessions: false,
             confined: true,
@@ -345,6 +367,13 @@ impl Options {
                 "--devices" => {
                     options.devices = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?
                 }
+                "--virtual" => {
+                    crowd.devices = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?
+                }
+                "--kind" => crowd.kind = Kind::parse(&value()?)?,
+                "--rate" => crowd.rate = value()?.parse::<NonZeroU32>()?.get(),
+                "--seconds" => crowd.time = Duration::from_secs(value()?.parse()?),
+                "--spread" => crowd.spread = true,
                 "--sessions" => options.sessions = true,
                 "--all-cpus" => options.confined = false,
                 "--quick" => {
@@ -364,6 +393,8 @@ impl Options {
             }
         }
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
+        options.frisson.clone_from(&frisson);
+        options.crowd = (!crowd.devices.is_empty()).then_some(crowd);
         options.targets.push(Target::new(vec![path(floor), "--library".into(), library])?);
         if let Some(frisson) = frisson {
             let words = ["serve", "--listen", "127.0.0.1:0", "--simulate=1vibe:{devices}"];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use frisson_engine::device::{Command, DeviceMachine, Input, Output, Report, Selection, Settings};
-use frisson_program::{Description, Endpoint, Operation, Packet};
+use frisson_program::{Description, Endpoint, Operation, Packet, Program};
 use frisson_wire::{Feature, InputKind, OutputKind, Range};
 
 use super::super::{Setup, program};
@@ -84,9 +84,17 @@ impl Bench {
     }
 
     pub(crate) fn with_values(code: &str, setup: Setup, values: &[(&str, &str)]) -> Self {
+        Self::with(program(code, setup).expect(code), values)
+    }
+
+    /// A device that is driven by this very program.
+    pub(crate) fn running(program: Box<dyn Program>) -> Self {
+        Self::with(program, &[])
+    }
+
+    fn with(program: Box<dyn Program>, values: &[(&str, &str)]) -> Self {
         let now = Instant::now();
         let settings = Settings { gap: Duration::ZERO, limits: Vec::new(), stop_first: false };
-        let program = program(code, setup).expect(code);
         let mut bench = Self {
             now,
             machine: DeviceMachine::new(now, program, settings),
@@ -123,6 +131,10 @@ impl Bench {
 
     pub(crate) fn read_battery(&mut self, feature: u32) -> Vec<String> {
         self.command(Command::Read { feature, kind: InputKind::Battery, ticket: 2 })
+    }
+
+    pub(crate) fn listen(&mut self, feature: u32, kind: InputKind, on: bool) -> Vec<String> {
+        self.command(Command::Listen { feature, kind, on })
     }
 
     pub(crate) fn hears(&mut self, from: &str, data: &[u8]) -> Vec<String> {

@@ -10,6 +10,7 @@ mod monsterpub;
 mod ossm;
 mod parts;
 mod properties;
+mod self_described;
 mod thehandy;
 mod thehandy_v3;
 mod vibcrafter;

@@ -185,6 +185,7 @@ fn serial(node: &Node<'_>, log: &mut Log) -> Option<Serial> {
     };
     Some(Serial {
         port: (port != "default").then_some(port),
+        ids: Vec::new(),
         baud_rate: baud_rate.and_then(|rate| u32::try_from(rate).ok()).unwrap_or(115_200),
         data_bits: byte(node.number("data_bits", 5..=8, log), 8),
         parity,

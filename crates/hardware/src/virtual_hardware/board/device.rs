@@ -7,8 +7,9 @@ use frisson_program::{Bus, ConnectPlan, Endpoint, Uuid};
 use tokio::sync::oneshot;
 
 use super::super::incoming::{Advert, Allows};
-use super::super::port::{VirtualPort, Voice};
+use super::super::port::VirtualPort;
 use super::{Action, Answer, LinkId};
+use crate::voice::Voice;
 use crate::{Ignored, PortError};
 
 /// How many services an error names.

@@ -9,11 +9,12 @@ use tracing::debug;
 
 use super::super::incoming::Fault;
 use super::super::outgoing::{Outgoing, hex};
-use super::super::port::{VirtualPort, voice};
+use super::super::port::VirtualPort;
 use super::device::{Device, Linked, Order, State, UnderWay, fit};
 use super::host::Host;
 use super::requests::Purpose;
 use super::{Action, Air, Answer};
+use crate::voice::voice;
 use crate::{Ignored, PortError};
 
 impl Host {

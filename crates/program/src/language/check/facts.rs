@@ -9,7 +9,10 @@ use super::super::names::{CaptureKind, Kinds, Names, Var, kind_number};
 const MOST_TRIES: u64 = 1_000_000;
 
 /// A file whose check takes more steps of evaluation is refused.
-pub(super) const MOST_STEPS: u64 = 40_000_000;
+pub(super) const MOST_STEPS: u64 = 20_000_000;
+
+/// What the bounds of an expression cost, compared with one of its values.
+const BOUND_STEPS: u64 = 6;
 
 /// One output of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +167,7 @@ impl Facts<'_> {
         budget: &mut u64,
     ) -> Proof {
         let steps = expr.code.size() + condition.map_or(0, |condition| condition.code.size());
-        if !take(budget, steps) {
+        if !take(budget, steps.saturating_mul(BOUND_STEPS)) {
             return Proof::TooMuch;
         }
         let bound = self.bound(expr);

@@ -181,6 +181,11 @@ impl Reader<'_, '_> {
         let baud_rate = table.number("baud_rate", 50..=10_000_000, self.report);
         Serial {
             port: table.word("port", self.report).filter(|port| port != "default"),
+            ids: {
+                let inner = table.tables("ids", &HID, MOST_NAMES, self.report);
+                inner.iter().for_each(|ids| ids.refuse(&["ids"], "ids", self.report));
+                inner.iter().filter_map(|ids| self.id(ids, "serial")).collect()
+            },
             baud_rate: baud_rate.and_then(|rate| u32::try_from(rate).ok()).unwrap_or(115_200),
             data_bits: small(table.number("data_bits", 5..=8, self.report), 8),
             parity,
@@ -193,22 +198,22 @@ impl Reader<'_, '_> {
         for table in top.tables(bus, schema, MOST, self.report) {
             let inner = table.tables("ids", schema, MOST_NAMES, self.report);
             inner.iter().for_each(|ids| ids.refuse(&["ids"], "ids", self.report));
-            for ids in inner.iter().chain((!table.has("ids")).then_some(&table)) {
-                let mut number = |key| {
-                    if !ids.has(key) {
-                        let help = "ids = [{ vendor = 0x1234, product = 0x5678 }]".to_owned();
-                        self.report.error(
-                            ids.place(self.report),
-                            format!("`{bus}` needs `{key}`"),
-                            Some(help),
-                        );
-                    }
-                    ids.number(key, 0..=0xFFFF, self.report).and_then(|number| u16::try_from(number).ok())
-                };
-                all.extend(number("vendor").zip(number("product")));
-            }
+            let tables = inner.iter().chain((!table.has("ids")).then_some(&table));
+            all.extend(tables.filter_map(|ids| self.id(ids, bus)));
         }
         all
+    }
+
+    /// A vendor and a product.
+    fn id(&mut self, ids: &Table<'_>, bus: &str) -> Option<(u16, u16)> {
+        let mut number = |key| {
+            if !ids.has(key) {
+                let help = "ids = [{ vendor = 0x1234, product = 0x5678 }]".to_owned();
+                self.report.error(ids.place(self.report), format!("`{bus}` needs `{key}`"), Some(help));
+            }
+            ids.number(key, 0..=0xFFFF, self.report).and_then(|number| u16::try_from(number).ok())
+        };
+        number("vendor").zip(number("product"))
     }
 }
 

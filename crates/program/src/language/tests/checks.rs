@@ -212,6 +212,7 @@ fn keys_that_exclude_each_other_are_refused() {
         ("[[inputs]]\nbattery = { read = \"rx\", expect = \"01\" }\n", "not clear what the value is"),
         ("[[inputs]]\nbattery = \"ble\"\n", "no service declares the endpoint `rxblebattery`"),
         ("[[serial]]\n", "`serial` needs `baud_rate`"),
+        ("[[serial]]\nbaud_rate = 9600\nids = [{ vendor = 1 }]\n", "`serial` needs `product`"),
     ];
     for (tables, said) in cases {
         says(&wrong(&file(&format!("{tables}[[models]]\nfeatures = [{{ vibrate = 9 }}]\n"))), &[said]);

@@ -8,11 +8,16 @@ use super::*;
 
 /// Whatever comes of it, it comes soon.
 fn soon(text: &str) -> bool {
+    refused_soon(text).is_none()
+}
+
+/// What is wrong with a file, if anything is; told soon.
+fn refused_soon(text: &str) -> Option<String> {
     let started = Instant::now();
-    let sound = check(text, "device.toml", started).is_ok();
+    let found = check(text, "device.toml", started).err();
     let limit = if cfg!(debug_assertions) { 20 } else { 3 };
     assert!(started.elapsed() < Duration::from_secs(limit), "took {:?}", started.elapsed());
-    sound
+    found.map(|found| lines(&found))
 }
 
 #[test]
@@ -28,6 +33,76 @@ fn deep_nesting_is_refused() {
         &format!("hex = \"{{{}v{}}}\"", "(".repeat(10_000), ")".repeat(10_000)),
         "{ vibrate = 9 }"
     )));
+}
+
+#[test]
+fn an_expression_without_end_is_refused() {
+    let packet = |expression: &str| simple(&format!("hex = \"{{{expression}}}\""), "{ vibrate = 9 }");
+    let endless = |piece: &str| piece.repeat(300_000 / piece.len());
+    for expression in [
+        format!("v{}", endless(" + v")),
+        format!("v{}", endless(" && v")),
+        format!("{}v", endless("v ? v : ")),
+        format!("{}v", endless("v ? ")),
+        format!("{}v", endless("- ")),
+        format!("{}v", endless("abs(")),
+        format!("max(v{})", endless(", v")),
+        endless("9"),
+    ] {
+        assert!(!soon(&packet(&expression)), "{}", &expression[..20]);
+    }
+    // Just within the limits of a single expression: as many as fit a packet are checked all the same.
+    let long = format!("v & 1{}", " + (v & 0)".repeat(60));
+    soon(&simple(&format!("hex = \"{}\"", format!("{{{long}}} ").repeat(20)), "{ vibrate = 1000000 }"));
+}
+
+#[test]
+fn a_packet_over_the_limit_is_refused_whatever_makes_it_long() {
+    let model = "[[models]]\nfeatures = [{ vibrate = 9 }]\n";
+    let part = |part: &str| file(&format!("[parts.a]\n{part}\n[[packets]]\nhex = \"{{a}}\"\n{model}"));
+    assert!(soon(&simple(&format!("hex = \"{} {{v}}\"", "00 ".repeat(511)), "{ vibrate = 9 }")));
+    assert!(
+        wrong(&simple(&format!("hex = \"{} {{v}}\"", "00 ".repeat(512)), "{ vibrate = 9 }")).contains("512")
+    );
+    assert!(wrong(&part("times = 100\nhex = \"00 00 00 00 00 {v}\"")).contains("512"));
+    assert!(!soon(&part("times = 1000000000\nhex = \"{v}\"")));
+    let outputs = "{ vibrate = 9 },".repeat(60);
+    let each = "[parts.a]\neach = [\"vibrate\"]\nhex = \"00 00 00 00 00 00 00 00 00 {v}\"\n[[packets]]\nhex = \"{a}\"\n";
+    assert!(wrong(&file(&format!("{each}[[models]]\nfeatures = [{outputs}]\n"))).contains("512"));
+}
+
+#[test]
+fn ten_thousand_models_are_refused() {
+    let models = (0..10_000)
+        .map(|model| format!("[[models]]\nmatch = [\"{model}\"]\nfeatures = [{{ vibrate = 9 }}]\n"));
+    let text = file(&format!("[[packets]]\nhex = \"{{v}}\"\n{}", models.collect::<String>()));
+    assert!(refused_soon(&text).is_some_and(|reason| reason.contains("more than 2000")));
+}
+
+#[test]
+fn patterns_that_could_take_for_ever_are_refused_or_quick() {
+    let pattern = |key: &str, pattern: &str| {
+        let init = format!("[[init]]\nread = \"rx\"\n{key} = \"{pattern}\"\n");
+        file(&format!("{init}[[packets]]\nhex = \"{{v}}\"\n[[models]]\nfeatures = [{{ vibrate = 9 }}]\n"))
+    };
+    for many in [
+        pattern("expect_text", &"a{:alpha?}".repeat(10_000)),
+        pattern("expect_text", &"{}a".repeat(1000)),
+        pattern("expect", &"{1} ".repeat(1000)),
+        pattern("expect", &"{999999999999} ".repeat(10)),
+        pattern("expect", &".. ".repeat(100)),
+    ] {
+        assert!(!soon(&many));
+    }
+    // As many wildcards as there may be, against a long answer that fits until its last letter.
+    let text = pattern("expect_text", &format!("{}b", "{}a".repeat(60)));
+    let mut rig = Rig::new(&text);
+    let started = Instant::now();
+    for _ in 0..100 {
+        let _ = rig.0.hear(Endpoint::RX, &[b'a'; 4096]);
+        rig = Rig::new(&text);
+    }
+    assert!(started.elapsed() < Duration::from_secs(20), "took {:?}", started.elapsed());
 }
 
 #[test]
@@ -71,15 +146,19 @@ fn too_many_of_anything_are_refused() {
 
 #[test]
 fn a_file_that_takes_too_long_to_check_is_refused() {
+    // Many packets for many models, and few whose every value has to be tried.
     let holes = "{(v * v0 ^ prev) & 0xFF} ".repeat(400);
-    let packets = format!("[[packets]]\nhex = \"{holes}\"\n").repeat(60);
-    let models = (0..1500).fold(String::new(), |mut all, model| {
+    let packets = format!("[[packets]]\nhex = \"{holes}\"\n").repeat(20);
+    let models = (0..700).fold(String::new(), |mut all, model| {
         let features = "{ vibrate = 200 },".repeat(40);
         writeln!(all, "[[models]]\nmatch = [\"{model}\"]\nset.x = {model}\nfeatures = [{features}]")
             .expect("a string");
         all
     });
-    assert!(!soon(&file(&format!("{packets}{models}"))));
+    let many = file(&format!("{packets}{models}"));
+    assert!(refused_soon(&many).is_some_and(|reason| reason.contains("takes too long to check")));
+    let tried = simple(&format!("hex = \"{}\"", "{v * v - v * v} ".repeat(400)), "{ vibrate = 999999 }");
+    assert!(!soon(&tried));
 }
 
 #[test]
@@ -115,6 +194,17 @@ fn tests_that_wait_for_ages_end() {
         "[keepalive]\nevery = 1\n[[packets]]\nhex = \"{{v}}\"\n[[models]]\nfeatures = [{{ vibrate = 9 }}]\n[[tests]]\nsteps = [{steps}]\n"
     ));
     assert!(!soon(&text));
+}
+
+#[test]
+fn a_message_stays_short_however_long_what_it_quotes_is() {
+    let long = "FF ".repeat(500);
+    let steps = format!("steps = [{{ set = [[0, 1]], sends = [{}] }}]", format!("\"tx {long}\", ").repeat(8));
+    let text = file(&format!(
+        "[[packets]]\nhex = \"{{v}}\"\n[[models]]\nfeatures = [{{ vibrate = 9 }}]\n[[tests]]\n{steps}\n"
+    ));
+    let reason = refused_soon(&text).expect("it is refused");
+    assert!(reason.contains("this sends") && reason.chars().count() < 1200, "{}", reason.len());
 }
 
 /// A sound file that has a bit of everything.
