@@ -42,11 +42,12 @@ impl Radio {
             }
             Waiting::Owner => match (fault, answer.body().deserialize::<&str>()) {
                 (None, Ok(owner)) => self.appeared(owner, now),
-                (Some(fault), _) if !fault.is("NameHasNoOwner") => {
-                    debug!("who BlueZ is cannot be found out: {fault}");
+                (fault, _) => {
+                    if let Some(fault) = fault.filter(|fault| !fault.is("NameHasNoOwner")) {
+                        debug!("who BlueZ is cannot be found out: {fault}");
+                    }
                     self.service = Service::Absent;
                 }
-                _ => self.service = Service::Absent,
             },
             Waiting::Objects => self.introduced(fault, answer, now),
             Waiting::Discovery(adapter) => {
@@ -100,11 +101,10 @@ impl Radio {
     }
 
     fn signalled(&mut self, header: &Header<'_>, message: &Message, now: Instant) {
-        let text = |part: Option<&dyn ToString>| part.map(ToString::to_string).unwrap_or_default();
         let interface = header.interface().map(|name| name.as_str()).unwrap_or_default();
         let member = header.member().map(|name| name.as_str()).unwrap_or_default();
-        let sender = text(header.sender().map(|name| name as &dyn ToString));
-        if (sender.as_str(), interface, member) == (DBUS, DBUS, "NameOwnerChanged") {
+        let sender = header.sender().map(|name| name.as_str()).unwrap_or_default();
+        if (sender, interface, member) == (DBUS, DBUS, "NameOwnerChanged") {
             if let Ok((BLUEZ, _, owner)) = message.body().deserialize::<(&str, &str, &str)>() {
                 self.forget_service("the Bluetooth service has ended");
                 match owner.is_empty() {
