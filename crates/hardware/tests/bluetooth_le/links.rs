@@ -106,7 +106,7 @@ async fn a_device_that_is_being_opened_is_not_offered_nor_opened_again() {
     let error = refused(within(bus.connect(&sighting, vec![plan()])).await).to_string();
     assert!(error.contains("already"), "{error}");
     fake.advertise("hci0", TOY, |toy| toy.manufacturer = vec![(1, vec![2])]).await;
-    expect_nothing_before(&mut bus, &fake, OTHER).await;
+    expect_nothing_new(&mut bus, &fake, "hci0").await;
     fake.resolve("hci0", TOY).await;
     let port = within(opening).await.expect("no panic").expect("opens");
     within(port.write(Endpoint::TX, &[1], false)).await.expect("written");
@@ -122,7 +122,7 @@ async fn a_device_that_failed_is_left_alone_until_it_changes() {
     refused(within(bus.connect(&sighting, vec![other])).await);
     bus.outcome(&sighting, &Outcome::Ignored(Ignored::ConnectFailed));
     fake.advertise("hci0", TOY, |toy| toy.rssi = Some(-44)).await;
-    expect_nothing_before(&mut bus, &fake, OTHER).await;
+    expect_nothing_new(&mut bus, &fake, "hci0").await;
     fake.advertise("hci0", TOY, |toy| toy.manufacturer = vec![(1, vec![2])]).await;
     assert_eq!(sighted(&mut bus).await.address, TOY);
 }

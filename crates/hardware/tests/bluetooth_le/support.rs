@@ -114,9 +114,9 @@ pub fn unusable(bus: &mut BluetoothLe) -> impl Future<Output = String> {
 }
 
 /// Nothing was found that was not looked at: a device that comes now is the next.
-pub async fn expect_nothing_before(bus: &mut BluetoothLe, fake: &Fake, address: &str) {
-    fake.present("hci0", toy(address)).await;
-    assert_eq!(sighted(bus).await.address, address);
+pub async fn expect_nothing_new(bus: &mut BluetoothLe, fake: &Fake, adapter: &str) {
+    fake.present(adapter, toy(OTHER)).await;
+    assert_eq!(sighted(bus).await.address, OTHER);
 }
 
 /// Finds the toy and opens it.
