@@ -1,6 +1,28 @@
-//! Buses: how devices are found, and how bytes get to and from them.
+//! Buses: how haptic devices are found, and how bytes get to and from them.
 //!
-//! A [`Scanner`] finds hardware on one bus and opens it; a [`Port`] is one open link.
+//! A [`Scanner`] finds hardware on one bus and opens it; a [`Port`] is one open link. There is a module, and a cargo feature, for each bus;
+//! what devices understand is none of their business, a [`ConnectPlan`] tells them what has to be known to open one.
+//!
+//! ```
+//! use frisson_hardware::{ConnectPlan, Found, Port, PortError, Scanner};
+//!
+//! /// Opens the first device that is found on a bus.
+//! async fn first(bus: &mut dyn Scanner, plan: ConnectPlan) -> Option<Result<Box<dyn Port>, PortError>> {
+//!     bus.scan(true);
+//!     loop {
+//!         match bus.next().await {
+//!             Found::Device(sighting) => return Some(bus.connect(&sighting, vec![plan]).await),
+//!             Found::Unusable(reason) => println!("{}: {reason}", bus.name()),
+//!             Found::ScanEnded | Found::Closed => return None,
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! `simulated` is on by default; `bluetooth-le`, `serial`, `tcode`, `hid`, `gamepad`, `lovense-dongle`, `lovense-connect`, `device-websocket` and
+//! `virtual-hardware` are the others. `upgrade` is the HTTP upgrade to WebSocket that listeners share.
 
 #[cfg(feature = "bluetooth-le")]
 pub mod bluetooth_le;

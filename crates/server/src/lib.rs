@@ -1,7 +1,8 @@
 //! A Buttplug server: finds haptic devices, keeps their links, and lets any number of clients drive them.
 //!
-//! A [`Server`] runs as tasks of the application's tokio runtime. Clients reach it in the same process, over WebSocket
-//! ([`Server::listen`]), or over a Unix domain socket ([`Server::listen_unix`]).
+//! A [`Server`] runs as tasks of the application's tokio runtime. Clients reach it in the same process ([`Server::attach`]), over WebSocket
+//! ([`Server::listen`]), or over a Unix domain socket ([`Server::listen_unix`]). Devices come from the buses of [`hardware`] that it is built with
+//! and given ([`Builder::scanners`]); settings and catalogue may change while it runs. A [`Survey`] looks at buses without a server.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -45,7 +45,8 @@ pub(crate) struct Buses {
     #[arg(long, value_name = "PORT=PROTOCOL")]
     pub(crate) serial: Vec<SerialPort>,
 
-    /// A TCode device in the network, udp://HOST[:PORT] or tcp://HOST[:PORT] (default port: 8000); may be given several times
+    /// A TCode device in the network, udp://HOST:PORT or tcp://HOST:PORT (the port may be left out: 8000); may be given several
+    /// times
     #[arg(long, value_name = "URL")]
     pub(crate) tcode: Vec<String>,
 

@@ -85,8 +85,8 @@ fn may_open(info: &Info) -> Result<(), HidError> {
 /// What gives a Linux user access to a device.
 fn udev_fix(vendor: u16, product: u16) -> String {
     format!(
-        "write the line `SUBSYSTEM==\"hidraw\", KERNELS==\"*:{vendor:04X}:{product:04X}.*\", TAG+=\"uaccess\"` to \
-         /etc/udev/rules.d/70-frisson.rules, run `udevadm control --reload` as root, and plug the device in again"
+        "write the line `KERNEL==\"hidraw*\", KERNELS==\"*:{vendor:04X}:{product:04X}.*\", MODE=\"0660\", TAG+=\"uaccess\"` to \
+         /etc/udev/rules.d/60-frisson.rules, run `udevadm control --reload` as root, and plug the device in again"
     )
 }
 
