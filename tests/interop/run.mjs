@@ -81,7 +81,7 @@ const tail = child => [...child.out.slice(-3), ...child.err.slice(-8)].join(' | 
 
 async function serve(extra = []) {
   const home = mkdtempSync(join(tmpdir(), 'interop-'));
-  const child = start(server, ['serve', '--listen', '127.0.0.1:0', '--simulate', '--log', 'debug', ...extra],
+  const child = start(server, ['serve', '--listen', '127.0.0.1:0', '--bus', 'none', '--simulate', '--log', 'debug', ...extra],
     { HOME: home, XDG_CONFIG_HOME: join(home, 'config'), XDG_STATE_HOME: join(home, 'state'), XDG_DATA_HOME: join(home, 'data') });
   child.done.then(() => rmSync(home, { recursive: true, force: true }));
   child.url = await until(15000, `start of ${server} (${tail(child)})`, () => {

@@ -1,5 +1,7 @@
 //! The buses that the options ask for, made ready to be looked at.
 
+mod told;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -24,7 +26,8 @@ use frisson_server::hardware::tcode;
 
 use crate::cli::{BusName, Buses};
 use crate::exit::Failure;
-use crate::port_owner;
+
+pub(crate) use self::told::Told;
 
 /// What the options ask for.
 #[derive(Default)]
@@ -34,6 +37,8 @@ pub(crate) struct Made {
     pub(crate) device_websocket: Option<SocketAddr>,
     /// Serial ports that are named, to be kept up to date when device files change.
     pub(crate) ports: Ports,
+    /// What the user should know before the buses are looked at.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The serial ports that the catalogue names.
@@ -77,19 +82,15 @@ pub(crate) fn make(options: &Buses, is_test: bool, catalogue: &Catalogue) -> Res
 fn select(options: &Buses, is_test: bool) -> Result<BTreeSet<BusName>, Failure> {
     let mut selected = options.selected(is_test).map_err(Failure::Usage)?;
     let is_there = |bus: &BusName| BUILT_IN.contains(bus);
-    match selected.iter().find(|bus| !is_there(bus)) {
-        Some(missing) if options.bus.is_some() => {
-            let there: Vec<_> = BUILT_IN.iter().map(ToString::to_string).collect();
-            Err(Failure::Usage(format!(
-                "this program was built without the bus {missing}; it has {}",
-                if there.is_empty() { "none".to_owned() } else { there.join(", ") }
-            )))
-        }
-        _ => {
-            selected.retain(is_there);
-            Ok(selected)
-        }
+    if let Some(missing) = selected.iter().find(|bus| !is_there(bus) && options.asks_for(**bus)) {
+        let there: Vec<_> = BUILT_IN.iter().map(ToString::to_string).collect();
+        return Err(Failure::Usage(format!(
+            "this program was built without the bus {missing}; it has {}",
+            if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+        )));
     }
+    selected.retain(is_there);
+    Ok(selected)
 }
 
 impl Made {
@@ -132,17 +133,30 @@ impl Made {
             #[cfg(feature = "lovense-connect")]
             BusName::LovenseConnect => {
                 let mut wanted = lovense_connect::Options::default();
-                if !options.lovense_connect.is_empty() {
-                    wanted.source = lovense_connect::Source::Phones(options.lovense_connect.clone());
+                match options.lovense_connect.as_slice() {
+                    [] => self.notes.push(format!(
+                        "lovense-connect: while devices are looked for, {} on the Internet is asked for phones in this network",
+                        lovense_connect::SERVICE
+                    )),
+                    phones => wanted.source = lovense_connect::Source::Phones(phones.to_owned()),
                 }
-                let bus = lovense_connect::LovenseConnect::start(wanted)
-                    .map_err(|error| Failure::Usage(error.to_string()))?;
-                self.scanners.push(Box::new(bus));
+                match lovense_connect::LovenseConnect::start(wanted) {
+                    Ok(bus) => self.scanners.push(Box::new(bus)),
+                    Err(error @ lovense_connect::StartError::Address { .. }) => {
+                        return Err(Failure::Usage(format!("--lovense-connect: {error}")));
+                    }
+                    Err(error) => self.notes.push(format!("lovense-connect: not usable: {error}")),
+                }
             }
             _ => {}
         }
         let _ = (options, catalogue);
         Ok(())
+    }
+
+    /// The names of the buses.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.scanners.iter().map(|scanner| scanner.name()).collect()
     }
 
     #[cfg(feature = "device-websocket")]
@@ -157,7 +171,7 @@ impl Made {
             Err(device_websocket::ListenError::Socket { source, .. })
                 if source.kind() == std::io::ErrorKind::AddrInUse =>
             {
-                Err(Failure::Taken(port_owner::taken(address, "--device-websocket ADDR:PORT")))
+                Err(Failure::Taken(crate::port_owner::taken(address, "--device-websocket ADDR:PORT")))
             }
             Err(error) => Err(Failure::Usage(format!("--device-websocket: {error}"))),
         }
@@ -166,6 +180,20 @@ impl Made {
     #[cfg(not(feature = "device-websocket"))]
     fn listen(&mut self, _: SocketAddr) -> Result<(), Failure> {
         Err(Failure::Usage("this program was built without --device-websocket".to_owned()))
+    }
+}
+
+/// Why nothing can be used on a bus, as far as that shows at a glance and the bus does not find it out by itself before a scan.
+fn trouble(bus: &str) -> Option<String> {
+    match bus {
+        #[cfg(feature = "hid")]
+        "hid" => hid::Native::missing().map(str::to_owned),
+        #[cfg(all(feature = "gamepad", target_os = "linux"))]
+        "gamepad" => {
+            let error = std::fs::read_dir("/sys/class/input").err()?;
+            Some(format!("the system tells of no input devices: /sys/class/input: {error}"))
+        }
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use frisson_server::hardware::Bus;
 use frisson_server::settings::{Change, Settings, Verdict, Whom};
 use frisson_server::{Seen, Survey, Surveyed};
 use serde_json::json;
@@ -39,7 +40,7 @@ async fn scan(options: Scan) -> Result<(), Failure> {
     let path = files::settings_path(options.places.settings.clone());
     let settings = match path.clone().map(SettingsFile::peek) {
         Some(Ok((file, found))) => {
-            found.iter().for_each(|odd| eprintln!("{odd}"));
+            found.iter().for_each(|odd| tell(&format!("{odd}\n")));
             file.settings().clone()
         }
         Some(Err(error)) => {
@@ -52,12 +53,13 @@ async fn scan(options: Scan) -> Result<(), Failure> {
         None => Settings::default(),
     };
     let made = buses::make(&options.buses, false, &library.catalogue())?;
+    made.notes.iter().for_each(|note| tell(&format!("{note}\n")));
     if made.scanners.is_empty() {
         return Err(Failure::Usage("there is no bus to look at; name some with --bus".to_owned()));
     }
-    let names: Vec<_> = made.scanners.iter().map(|scanner| scanner.name()).collect();
+    let names = made.names();
     if let Some(address) = made.device_websocket {
-        eprintln!("Devices connect by themselves at ws://{address}");
+        tell(&format!("Devices connect by themselves at ws://{address}\n"));
     }
     let survey = Survey::start(made.scanners, library.catalogue(), settings.clone())
         .map_err(|error| Failure::Failed(error.to_string()))?;
@@ -74,7 +76,7 @@ async fn scan(options: Scan) -> Result<(), Failure> {
             let added = add(&findings, &options.add, path)?;
             match options.format {
                 Format::Text => say(&added),
-                Format::Json => eprint!("{added}"),
+                Format::Json => tell(&added),
             }
             Ok(())
         }
@@ -114,7 +116,7 @@ impl Look {
                 },
                 now = ticks.tick(), if progress => {
                     let left = end.saturating_duration_since(now).as_secs();
-                    eprint!("\r\x1b[Klooking, {left} s left; {} seen", findings.devices.len());
+                    tell(&format!("\r\x1b[Klooking, {left} s left; {} seen", findings.devices.len()));
                 }
             }
         }
@@ -125,7 +127,7 @@ impl Look {
 
 fn erase(progress: bool) {
     if progress {
-        eprint!("\r\x1b[K");
+        tell("\r\x1b[K");
     }
 }
 
@@ -176,8 +178,9 @@ impl Findings {
         }
     }
 
+    /// Whether nothing more will be seen. Devices that connect by themselves may do so at any time.
     fn are_complete(&self) -> bool {
-        self.buses.iter().all(|bus| self.ended.contains(bus))
+        self.buses.iter().all(|bus| *bus != Bus::WebSocket.name() && self.ended.contains(bus))
     }
 
     fn line(&self, seen: &Seen) -> String {
@@ -214,8 +217,9 @@ impl Findings {
             let on_it = |seen: &&&Seen| seen.sighting.bus.name() == *bus;
             let (known, other) = (known.iter().filter(on_it).count(), other.iter().filter(on_it).count());
             match self.unusable.get(bus) {
-                Some(reason) if known + other == 0 => {
-                    let _ = writeln!(text, "{bus}: not usable: {reason}");
+                // Why has been said when it was found out.
+                Some(_) if known + other == 0 => {
+                    let _ = writeln!(text, "{bus}: not usable, see above");
                 }
                 _ => {
                     let _ = writeln!(text, "{bus}: {known} of a known protocol, {other} other");
@@ -231,7 +235,10 @@ impl Findings {
         if !other.is_empty() && !all {
             text += "With --all, what no protocol is known for is listed too.\n";
         }
-        if let Some(new) = known.iter().find(|seen| !seen.is_known && seen.verdict == Verdict::Allowed) {
+        let is_new = |seen: &&&Seen| {
+            !seen.is_known && seen.verdict == Verdict::Allowed && !seen.sighting.bus.is_always_on()
+        };
+        if let Some(new) = known.iter().find(is_new) {
             let _ = writeln!(
                 text,
                 "New ones are used when a client looks for devices. To have the server connect one by itself: frisson scan --add {}",
@@ -239,7 +246,7 @@ impl Findings {
             );
         }
         if !self.unusable.is_empty() || self.devices.is_empty() {
-            text += "frisson doctor tells more about what is missing. Devices that are connected already are not seen.\n";
+            text += "frisson doctor tells more about what is missing. A device that is connected already may not show.\n";
         }
         text
     }
@@ -354,6 +361,11 @@ fn note(settings: &mut Settings, whom: &Whom) -> Result<bool, String> {
     Ok(is_news)
 }
 
+/// Writes to standard error. Nobody may be there to read it: that is no reason to end.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Writes to standard output. What devices say of themselves does not get at the terminal.
 fn say(text: &str) {
     let text = text.replace(|letter: char| letter.is_control() && letter != '\n', " ");
@@ -363,7 +375,7 @@ fn say(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use frisson_server::hardware::{Bus, Sighting};
+    use frisson_server::hardware::Sighting;
 
     use super::*;
 

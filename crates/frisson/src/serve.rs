@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use frisson_server::hardware::virtual_hardware;
+use frisson_server::hardware::{Bus, Scanner, virtual_hardware};
 use frisson_server::{ListenError, Server, SimulatedList, StartError};
 use tracing::{info, warn};
 
+use crate::buses::Told;
 use crate::cli::{DEFAULT_PORT, Listen, Serve};
 use crate::exit::Failure;
 use crate::files::{self, Order};
@@ -46,12 +47,14 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
     let prepared = files::prepare(&options)?;
     let made = buses::make(&options.buses, options.virtual_hardware_port.is_some(), &prepared.catalogue)?;
+    let mut looked_at = made.names();
+    looked_at.retain(|name| *name != Bus::WebSocket.name());
     let mut builder = Server::builder()
         .name(&options.name)
         .catalogue(prepared.catalogue)
         .settings(prepared.settings)
         .own_scan(!options.no_scan)
-        .scanners(made.scanners)
+        .scanners(made.scanners.into_iter().map(|scanner| Box::new(Told::new(scanner)) as Box<dyn Scanner>))
         .max_ping_time(Duration::from_millis(options.max_ping_time.into()));
     let asked = options.simulate.iter().flat_map(|list| list.0.iter()).cloned();
     let list: SimulatedList = asked.chain(prepared.simulated).collect();
@@ -89,6 +92,19 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     }
     if let Some(address) = made.device_websocket {
         say(format_args!("Devices connect by themselves at ws://{address}"));
+    }
+    match looked_at.as_slice() {
+        [] if made.device_websocket.is_some() || server.virtual_hardware().is_some() => {}
+        [] if simulated.is_none() => {
+            say(format_args!(
+                "No devices are in use; --simulate starts simulated ones, --bus says where others are."
+            ));
+        }
+        [] => {}
+        names => say(format_args!("Devices are looked for on {}", names.join(", "))),
+    }
+    for note in &made.notes {
+        say(format_args!("{note}"));
     }
     if let Some(count) = simulated {
         say_devices(&server, count).await;

@@ -51,7 +51,7 @@ fn a_signal_stops_the_devices_and_then_the_server() {
 #[test]
 fn a_server_that_outlives_its_terminal_takes_no_notice_of_the_hang_up() {
     let mut nohup = std::process::Command::new("nohup");
-    nohup.arg(env!("CARGO_BIN_EXE_frisson")).args(["serve", "--listen", "127.0.0.1:0"]);
+    nohup.arg(env!("CARGO_BIN_EXE_frisson")).args(["serve", "--listen", "127.0.0.1:0", "--bus", "none"]);
     let child = nohup.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut program = Program::new(child.expect("nohup"));
     let address = program.address();

@@ -34,9 +34,9 @@ impl fmt::Display for BusName {
 
 #[derive(Debug, Args)]
 pub(crate) struct Buses {
-    /// The buses to look for devices on, comma-separated, or none [default: ble,serial,hid,gamepad,lovense-dongle; none with
-    /// --virtual-hardware-port]. The options below switch their buses on in any case. lovense-connect asks a service of its
-    /// maker on the Internet for phones in this network
+    /// The buses to look for devices on, comma-separated, or none; other buses are tcode and lovense-connect, which asks a
+    /// service of its maker on the Internet for phones in this network. The options below switch their buses on in any case.
+    /// Beside --virtual-hardware-port, none unless said here [default: ble,serial,hid,gamepad,lovense-dongle]
     #[arg(long = "bus", value_name = "LIST", value_delimiter = ',', hide_possible_values = true)]
     pub(crate) bus: Option<Vec<BusName>>,
 
@@ -76,13 +76,7 @@ impl Buses {
         if selected.remove(&BusName::None) && !selected.is_empty() {
             return Err("--bus none goes with no other bus".to_owned());
         }
-        let named = [
-            (BusName::Serial, !self.serial.is_empty()),
-            (BusName::Tcode, !self.tcode.is_empty()),
-            (BusName::LovenseConnect, !self.lovense_connect.is_empty()),
-            (BusName::LovenseDongle, !self.lovense_dongle_port.is_empty()),
-        ];
-        selected.extend(named.into_iter().filter_map(|(bus, is_named)| is_named.then_some(bus)));
+        selected.extend(self.implied());
         if selected.contains(&BusName::Tcode) && self.tcode.is_empty() {
             return Err(
                 "the bus tcode needs to be told where its devices are, e.g. --tcode udp://192.168.0.20:8000"
@@ -90,6 +84,23 @@ impl Buses {
             );
         }
         Ok(selected)
+    }
+
+    /// Whether the user has asked for this bus.
+    pub(crate) fn asks_for(&self, bus: BusName) -> bool {
+        self.bus.as_ref().is_some_and(|named| named.contains(&bus))
+            || self.implied().any(|other| other == bus)
+    }
+
+    /// The buses of which an option says where their devices are.
+    fn implied(&self) -> impl Iterator<Item = BusName> {
+        let named = [
+            (BusName::Serial, !self.serial.is_empty()),
+            (BusName::Tcode, !self.tcode.is_empty()),
+            (BusName::LovenseConnect, !self.lovense_connect.is_empty()),
+            (BusName::LovenseDongle, !self.lovense_dongle_port.is_empty()),
+        ];
+        named.into_iter().filter_map(|(bus, is_named)| is_named.then_some(bus))
     }
 }
 

@@ -125,7 +125,7 @@ fn private(options: &mut OpenOptions) {
 fn private(_: &mut OpenOptions) {}
 
 fn versions_text(machine: &Machine) -> String {
-    format!("{}\nbuses: {}\n", versions::this(machine), versions::BUSES.join(", "))
+    format!("{}\nbuses: {}\n", versions::this(machine), versions::buses())
 }
 
 /// The settings, without names and with short addresses. What else stands in the file is left out.

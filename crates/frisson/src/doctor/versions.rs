@@ -2,16 +2,22 @@
 
 use super::machine::{Machine, System};
 use super::report::{Report, Topic};
+use crate::buses::BUILT_IN;
 
 const TOPIC: Topic = Topic::Versions;
 
-/// The buses of this build.
-pub(super) const BUSES: &[&str] = &["simulated devices", "virtual hardware"];
+/// The buses of this build, one after the other.
+pub(super) fn buses() -> String {
+    let real = BUILT_IN.iter().map(ToString::to_string);
+    let websocket = cfg!(feature = "device-websocket").then(|| "device-websocket".to_owned());
+    let others = ["virtual hardware", "simulated devices"].map(str::to_owned);
+    real.chain(websocket).chain(others).collect::<Vec<_>>().join(", ")
+}
 
 /// Says what this is.
 pub(super) fn check(machine: &Machine, report: &mut Report) {
     report.ok(TOPIC, this(machine));
-    report.ok(TOPIC, format!("this build has {}", BUSES.join(", ")));
+    report.ok(TOPIC, format!("this build has {}", buses()));
     for (is_so, what, fix) in wrappers(machine) {
         if is_so {
             report.warning(TOPIC, what, fix);

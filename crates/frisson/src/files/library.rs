@@ -107,9 +107,15 @@ impl Library {
     /// Says what is behind serial ports.
     ///
     /// # Errors
-    /// A protocol is not known, or is not for serial ports.
+    /// A protocol is not known, or is not for serial ports; or a port is named twice.
     pub(crate) fn assign(&mut self, ports: &[SerialPort]) -> Result<(), Failure> {
         let mut catalogue = self.catalogue();
+        let mut named = BTreeSet::new();
+        if let Some(SerialPort { port, .. }) = ports.iter().find(|one| !named.insert(&one.port)) {
+            return Err(Failure::Usage(format!(
+                "--serial names {port} twice; one protocol is behind a port"
+            )));
+        }
         for SerialPort { port, protocol } in ports {
             catalogue
                 .assign_port(port, protocol)

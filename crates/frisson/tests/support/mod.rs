@@ -22,6 +22,10 @@ pub(crate) fn frisson(arguments: &[&str]) -> Command {
     // Nothing of whoever runs the tests is read or written.
     command.env("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-configuration"));
     command.args(arguments).stdin(Stdio::null());
+    // Nor is any device of theirs touched, unless a test has its own on that bus.
+    if arguments.first() == Some(&"serve") && !arguments.contains(&"--bus") {
+        command.args(["--bus", "none"]);
+    }
     command
 }
 
@@ -34,7 +38,12 @@ pub(crate) struct Said {
 
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Said {
-    let child = frisson(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    finish(frisson(arguments))
+}
+
+/// The same for a program that was given more than arguments.
+pub(crate) fn finish(mut command: Command) -> Said {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     let mut program = Program::new(child);
     let status = program.wait();
     Said { code: status.code(), out: program.out.text(), err: program.err.text() }
@@ -77,9 +86,12 @@ impl Program {
 
     /// Starts `frisson serve` with a port that the system chooses, and waits until it is ready.
     pub(crate) fn serve(arguments: &[&str]) -> Self {
-        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let child =
-            frisson(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        Self::begin(frisson(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat()))
+    }
+
+    /// The same for a server that was given more than arguments.
+    pub(crate) fn begin(mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         let program = Self::new(child);
         program
             .out

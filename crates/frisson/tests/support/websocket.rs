@@ -102,7 +102,7 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(&frame).expect("it reads");
     }
 
-    /// The next text; `None` at the end of the connection.
+    /// The next text, or bytes that are one; `None` at the end of the connection.
     pub(crate) fn receive(&mut self) -> Option<String> {
         if !self.is_websocket {
             let mut line = Vec::new();
@@ -122,7 +122,7 @@ impl<S: Read + Write> Client<S> {
             };
             let payload = self.bytes(length)?;
             match head[0] & 0xf {
-                1 => return String::from_utf8(payload).ok(),
+                1 | 2 => return String::from_utf8(payload).ok(),
                 8 => return None,
                 _ => {}
             }

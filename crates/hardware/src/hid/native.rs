@@ -18,12 +18,20 @@ pub struct Native {
     opener: OnceLock<HidApi>,
 }
 
+impl Native {
+    /// Why no such device can be used on this system at all, as far as that shows at a glance.
+    pub fn missing() -> Option<&'static str> {
+        let is_missing = cfg!(target_os = "linux") && !Path::new("/sys/class/hidraw").exists();
+        is_missing.then_some(
+            "the system's kernel has no hidraw driver; where it is a module, `modprobe hidraw` loads it",
+        )
+    }
+}
+
 impl System for Native {
     fn list(&self) -> Result<Vec<Info>, HidError> {
-        if cfg!(target_os = "linux") && !Path::new("/sys/class/hidraw").exists() {
-            let fix =
-                "the system's kernel has no hidraw driver; where it is a module, `modprobe hidraw` loads it";
-            return Err(HidError::Unusable(fix.to_owned()));
+        if let Some(reason) = Self::missing() {
+            return Err(HidError::Unusable(reason.to_owned()));
         }
         let api = HidApi::new().map_err(|error| HidError::Unusable(error.to_string()))?;
         let mut devices: Vec<Info> = Vec::new();

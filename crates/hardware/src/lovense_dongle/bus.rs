@@ -288,7 +288,7 @@ impl Task {
             }
             Ok(None) => {}
             Err(trouble) if self.trouble.is_none() => {
-                self.trouble = Some(format!("lovense-dongle: {trouble}"))
+                self.trouble = Some(trouble);
             }
             Err(_) => {}
         }

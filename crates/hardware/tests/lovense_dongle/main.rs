@@ -151,7 +151,7 @@ async fn a_dongle_that_may_not_be_opened_is_told_of_with_what_helps() {
     let mut bus = LovenseDongle::new(usb.clone(), Options::default());
     bus.scan(true);
     let Found::Unusable(reason) = within(bus.next()).await else { panic!("it was opened") };
-    let expected = "lovense-dongle: /dev/hidraw0 may not be opened by this user: write this rule";
+    let expected = "/dev/hidraw0 may not be opened by this user: write this rule";
     assert_eq!(reason, expected);
 }
 

@@ -397,7 +397,7 @@ impl Options {
         options.crowd = (!crowd.devices.is_empty()).then_some(crowd);
         options.targets.push(Target::new(vec![path(floor), "--library".into(), library])?);
         if let Some(frisson) = frisson {
-            let words = ["serve", "--listen", "127.0.0.1:0", "--simulate=1vibe:{devices}"];
+            let words = ["serve", "--listen", "127.0.0.1:0", "--bus", "none", "--simulate=1vibe:{devices}"];
             let words = words.into_iter().map(str::to_owned);
             options.targets.push(Target::new([path(frisson)].into_iter().chain(words).collect())?);
         }

@@ -115,9 +115,10 @@ pub(super) async fn run(
     }
     // Devices that are connected still are let go of; the connection's end ends discoveries.
     radio.let_go();
-    if let Some(stream) = &bus {
-        let _ = send(stream, &mut radio).await;
-        let _ = timeout(DBUS_TIMEOUT, Connection::from(stream.clone()).graceful_shutdown()).await;
+    if let Some(stream) = bus {
+        let _ = send(&stream, &mut radio).await;
+        // Waits until nobody has the connection any more.
+        let _ = timeout(DBUS_TIMEOUT, Connection::from(stream).graceful_shutdown()).await;
     }
 }
 
