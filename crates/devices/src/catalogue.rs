@@ -87,7 +87,7 @@ impl Catalogue {
     }
 
     /// Whether `other` would have a device driven in the same way, which is driven by `protocol` at present: neither that protocol nor
-    /// anything that would be tried before it is another one. Of device files the contents count.
+    /// anything that would be tried before it is another one. Of device files it counts what they say, not how they are written.
     pub fn is_alike(&self, other: &Self, sighting: &Sighting, protocol: &str) -> bool {
         let (one, other) = (self.sources(sighting), other.sources(sighting));
         let until = |all: &[Source<'_>]| {
@@ -239,7 +239,7 @@ impl Source<'_> {
         match (self, other) {
             (Self::Added(one, _), Source::Added(other, _)) => Arc::ptr_eq(one, other),
             (Self::Inherent(_), Source::Inherent(_)) => true,
-            (Self::Own(one), Source::Own(other)) => Arc::ptr_eq(one, other) || one == other,
+            (Self::Own(one), Source::Own(other)) => Arc::ptr_eq(one, other) || one.drives_as(other),
             (Self::BuiltIn(one), Source::BuiltIn(other)) => one == other,
             _ => false,
         }
@@ -445,6 +445,25 @@ mod tests {
         assert!(!alike(&[("b.toml", 1)], &[("b.toml", 2)], "b"));
         assert!(!alike(&[("b.toml", 1)], &[], "b"));
         assert!(with(&[]).is_alike(&with(&[("b.toml", 1)]), &ble("Massage Demo"), "aneros"));
+    }
+
+    #[test]
+    fn a_device_file_in_which_only_a_comment_or_a_test_is_new_drives_as_before() {
+        let with = |head: &str, test: &str, packet: &str| {
+            let text = format!(
+                "format = 1\n{head}[[ble]]\nnames = [\"My Toy\"]\nservices.fff0 = {{ tx = \"fff1\" }}\n[[packets]]\nhex = \"{packet}\"\n[[models]]\nname = \"Mine\"\nfeatures = [{{ vibrate = 10 }}]\n[[tests]]\nsteps = [{test}]\n"
+            );
+            let mine = language::compile(&text, "mine.toml").unwrap_or_else(|found| panic!("{}", found[0]));
+            let mut catalogue = Catalogue::built_in();
+            catalogue.add(Arc::new(mine));
+            catalogue
+        };
+        let five = "{ set = [[0, 5]], sends = [\"tx 05\"] }";
+        let before = with("", five, "{v}");
+        let alike = |after: &Catalogue| before.is_alike(after, &ble("My Toy"), "mine");
+        assert!(alike(&with("# A comment.\n\n", five, "{v}")));
+        assert!(alike(&with("", "{ set = [[0, 6]], sends = [\"tx 06\"] }", "{v}")));
+        assert!(!alike(&with("", "{ set = [[0, 5]], sends = [\"tx 01 05\"] }", "01{v}")));
     }
 
     #[test]

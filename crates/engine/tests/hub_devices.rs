@@ -43,6 +43,25 @@ fn a_device_returns_under_its_index() {
 }
 
 #[test]
+fn of_devices_without_number_some_get_other_indices_and_all_are_brought_to_rest() {
+    let mut bench = Bench::new();
+    let first = toy(&mut bench, "first");
+    let session = bench.client();
+    for number in 0..5000 {
+        let unit = toy(&mut bench, &number.to_string());
+        bench.ok(session, vibrate(unit, 0, 5));
+        bench.gone(unit);
+        // The smallest indices are those that are kept.
+        assert!(unit.index <= 4097, "{unit:?}");
+    }
+    bench.gone(first);
+    assert_eq!(toy(&mut bench, "first").index, first.index);
+    for address in ["0", "4999", "never seen"] {
+        assert!(bench.hub.has_to_rest(address), "{address}");
+    }
+}
+
+#[test]
 fn a_different_device_never_takes_an_index_that_another_had() {
     let mut bench = Bench::new();
     let a = toy(&mut bench, "a");

@@ -93,6 +93,20 @@ fn a_scan_ends_with_its_last_bus() {
 }
 
 #[test]
+fn a_scan_of_a_bus_that_does_not_end_by_itself_lasts_until_it_is_stopped() {
+    let mut bench = bench();
+    bench.handle(Input::ScannerAdded(OTHER_BUS));
+    let session = bench.client();
+    start(&mut bench, session);
+    bench.handle(Input::ScanEnded(OTHER_BUS));
+    assert!(bench.pass(3_600_000).is_empty());
+    assert!(bench.hub.is_scanning());
+    assert_eq!(stop_scan(&mut bench, session).scans(), [ScanOrder::Stop]);
+    assert_eq!(finished(&bench.handle(Input::ScanEnded(BUS)), session), 1);
+    assert!(!bench.hub.is_scanning());
+}
+
+#[test]
 fn a_bus_that_goes_away_has_ended_its_scan() {
     let mut bench = bench();
     let session = bench.client();

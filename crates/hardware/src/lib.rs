@@ -26,6 +26,8 @@
 
 #[cfg(feature = "bluetooth-le")]
 pub mod bluetooth_le;
+#[cfg(any(feature = "hid", feature = "serial", feature = "tcode"))]
+mod detached;
 #[cfg(feature = "device-websocket")]
 pub mod device_websocket;
 #[cfg(feature = "gamepad")]
@@ -164,7 +166,7 @@ pub trait Scanner: Send {
         let _ = (sighting, outcome);
     }
 
-    /// Takes leave of whoever is at the other end of the bus. Called last, when all ports are closed or about to be.
+    /// Takes leave of whoever is at the other end of the bus. Called last, when all ports are closed or have had a second for that.
     fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(ready(()))
     }

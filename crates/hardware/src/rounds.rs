@@ -75,7 +75,7 @@ pub(crate) struct OpenMark {
     closed: mpsc::UnboundedSender<String>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "lovense-dongle"))]
 impl OpenMark {
     /// A mark that tells nobody.
     pub(crate) fn of_nothing() -> Self {

@@ -2,12 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use frisson_program::Endpoint;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::rounds::OpenMark;
@@ -19,8 +18,6 @@ const WRITE_LIMIT: Duration = Duration::from_secs(2);
 const GREETING_LIMIT: Duration = Duration::from_millis(500);
 /// How much of an answer is looked at.
 const LONGEST_ANSWER: usize = 256;
-/// How many calls of the system may hang at once.
-const MOST_THREADS: usize = 64;
 /// TCode's question which version a device speaks. It moves nothing.
 const QUESTION: &[u8] = b"D1\n";
 /// A device that has answered once is asked again when it has said nothing for so long.
@@ -238,51 +235,6 @@ pub(crate) async fn greet(wire: &impl Wire) -> io::Result<Option<String>> {
         Ok(Ok(answer)) => Ok(Some(answer).filter(|answer| !answer.is_empty())),
         Ok(Err(error)) => Err(error),
         Err(_) => Ok(None),
-    }
-}
-
-/// One of the threads that do what may block.
-struct Counted;
-
-/// How many of them there are in this process.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-impl Counted {
-    /// `None` if there are as many as there may be.
-    fn new() -> Option<Self> {
-        let more = |count| (count < MOST_THREADS).then_some(count + 1);
-        THREADS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        THREADS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Does on a thread of its own what may block: a runtime that ends does not wait for it. The result is lost if nobody waits for it any more.
-pub(crate) async fn detached<T: Send + 'static>(
-    name: &str,
-    limit: Duration,
-    work: impl FnOnce() -> Result<T, PortError> + Send + 'static,
-) -> Result<T, PortError> {
-    let counted = Counted::new().ok_or_else(|| {
-        PortError::Failed(format!("the system has not answered {MOST_THREADS} earlier calls yet"))
-    })?;
-    let (answer, answered) = oneshot::channel();
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let result = work();
-        drop(counted);
-        let _ = answer.send(result);
-    });
-    if let Err(error) = thread {
-        return Err(PortError::Failed(format!("no thread can be started: {error}")));
-    }
-    match tokio::time::timeout(limit, answered).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(PortError::Failed("the system's call ended without a result".to_owned())),
-        Err(_) => Err(PortError::Unanswered(limit)),
     }
 }
 

@@ -228,6 +228,40 @@ async fn over_tcp_the_connection_of_the_question_is_that_of_the_device() {
 }
 
 #[tokio::test]
+async fn over_tcp_a_stop_reaches_a_device_of_which_something_was_not_heard_yet() {
+    let (device, target) = Tcp::new().await;
+    let mut bus = bus(&[&target]);
+    bus.scan(true);
+    let (seen, mut stream) = both(sighted(&mut bus), async {
+        let mut stream = device.accept().await;
+        assert_eq!(line(&mut stream).await, "D1\n");
+        stream.write_all(b"TCode v0.3\n").await.expect("an answer");
+        stream
+    })
+    .await;
+    let port = connect(&mut bus, &seen).await;
+    stream.write_all(&[b'.'; 4096]).await.expect("an open connection");
+    stream.flush().await.expect("an open connection");
+    // It waits to be read by nobody when the link is closed.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    // The device is slow to read, so that the stop still waits to be sent.
+    let before = "L0500\n".repeat(100_000);
+    send(&*port, &before).await.expect("a write");
+    send(&*port, "DSTOP\n").await.expect("a write");
+    let closing = async {
+        port.close().await;
+        drop(port);
+    };
+    let reading = async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.map(|_| heard)
+    };
+    let ((), heard) = both(closing, reading).await;
+    assert!(heard.expect("no reset").ends_with("DSTOP\n"));
+}
+
+#[tokio::test]
 async fn over_tcp_a_cut_connection_is_the_loss_of_the_device_and_it_returns() {
     let (device, target) = Tcp::new().await;
     let mut bus = bus(&[&target]);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tracing::{debug, trace};
 
-use crate::messages::{ToHub, now};
+use crate::messages::{ToHub, now, send_surely};
 
 /// How long closing a link may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -32,6 +32,7 @@ pub(crate) async fn run(
     mut commands: mpsc::UnboundedReceiver<Command>,
     hub: mpsc::Sender<ToHub>,
 ) {
+    let ended = Ended { device, hub: hub.clone() };
     let port: Arc<dyn Port> = Arc::from(port);
     let mut machine = DeviceMachine::asking(now(), program, settings, ask);
     let mut operation: Option<Operating> = None;
@@ -100,7 +101,20 @@ pub(crate) async fn run(
     if timeout(CLOSE_TIMEOUT, port.close()).await.is_err() {
         debug!("closing the link took too long");
     }
-    let _ = hub.send(ToHub::DeviceEnded(device)).await;
+    drop(ended);
+}
+
+/// Tells the hub that a device's task has ended, also when that is by a fault of its own: then the device has to be brought to rest when it
+/// returns.
+struct Ended {
+    device: DeviceId,
+    hub: mpsc::Sender<ToHub>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        send_surely(&self.hub, ToHub::DeviceEnded(self.device));
+    }
 }
 
 async fn listen(port: Arc<dyn Port>) -> Notified {

@@ -1,7 +1,8 @@
 //! The task of one scanner: turns what it sees into open links.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,18 @@ use frisson_engine::hub::{ScanOrder, ScannerId};
 use frisson_hardware::{Found, Ignored, Outcome, Scanner, Sighting};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use crate::messages::{Library, Opened, ToHub, ToScanner, now};
+use crate::messages::{Library, Opened, ToHub, ToScanner, now, send_surely};
 use crate::preferences;
 
-/// How long a scanner may take its leave.
+/// How long a scanner may take its leave, the time included for which it waits for its links.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How much of that it waits for links that are being closed: with the scanner the way to its devices may be gone.
+const LINKS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a scanner may take to end a scan. Nobody waits any longer to be told that it has ended.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many devices that are not looked for are kept in mind until a scan ends.
 const MOST_STRANGERS: usize = 1024;
 
@@ -32,22 +37,31 @@ pub(crate) async fn run(
     hub: mpsc::Sender<ToHub>,
     _alive: mpsc::Sender<Infallible>,
 ) {
+    let (link, mut links) = mpsc::channel(1);
     let mut discovery = Discovery {
         id,
         scanner,
         library,
         hub,
+        link,
         connections: JoinSet::new(),
         attempts: Attempts::default(),
         order: ScanOrder::Stop,
         is_running: false,
+        ending: Ending::No,
         strangers: Vec::new(),
-        put_off: BTreeSet::new(),
+        put_off: BTreeMap::new(),
     };
     discovery.serve(&mut orders).await;
-    // Whoever is at the other end of the bus sees the links closed before it is told goodbye.
-    discovery.connections.shutdown().await;
-    if timeout(CLOSE_TIMEOUT, discovery.scanner.close()).await.is_err() {
+    let Discovery { mut scanner, mut connections, link, .. } = discovery;
+    let leave = async {
+        // Whoever is at the other end of the bus sees the links closed before it is told goodbye.
+        connections.shutdown().await;
+        drop(link);
+        let _ = timeout(LINKS_TIMEOUT, links.recv()).await;
+        scanner.close().await;
+    };
+    if timeout(CLOSE_TIMEOUT, leave).await.is_err() {
         debug!("taking leave took too long");
     }
 }
@@ -57,16 +71,29 @@ struct Discovery {
     scanner: Box<dyn Scanner>,
     library: Library,
     hub: mpsc::Sender<ToHub>,
+    /// Held for each open link until that is closed.
+    link: mpsc::Sender<Infallible>,
     /// Devices that are being opened, or wait for that.
     connections: JoinSet<Connecting>,
     attempts: Attempts,
     order: ScanOrder,
-    /// Whether the scanner has begun a scan that it has not ended.
+    /// Whether a scan was ordered whose end the hub has not been told.
     is_running: bool,
+    ending: Ending,
     /// Devices that were found while others were looked for. They are left to the next scan when this one ends.
     strangers: Vec<Sighting>,
-    /// Addresses of devices that have failed before and are not tried yet.
-    put_off: BTreeSet<String>,
+    /// Devices that have failed before and are not tried yet, by their addresses, as they were seen last.
+    put_off: BTreeMap<String, Sighting>,
+}
+
+/// Whether the scanner is still to end a scan that it was told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// It has until then.
+    Until(Instant),
+    /// It has not ended it in time. A new scan begins when it has, for a scanner is never told to begin one before.
+    Late,
 }
 
 /// What has become of a device that was to be opened.
@@ -75,8 +102,8 @@ enum Connecting {
     Opened,
     /// It could not be opened.
     Failed(Sighting),
-    /// It has been left alone for long enough.
-    Due(Sighting),
+    /// The device at this address has been left alone for long enough.
+    Due(String),
 }
 
 impl Discovery {
@@ -94,17 +121,27 @@ impl Discovery {
                     Ok(Connecting::Failed(sighting)) => {
                         self.outcome(&sighting, &Outcome::Ignored(Ignored::ConnectFailed));
                     }
-                    Ok(Connecting::Due(sighting)) => {
-                        self.put_off.remove(&sighting.key());
-                        self.found(sighting);
+                    Ok(Connecting::Due(address)) => {
+                        if let Some(sighting) = self.put_off.remove(&address) {
+                            self.found(sighting);
+                        }
                     }
                     Ok(Connecting::Opened) | Err(_) => {}
                 },
+                () = until(self.ending) => {
+                    warn!("does not stop looking for devices; a new scan begins when it has");
+                    self.ending = Ending::Late;
+                    self.scan_ended();
+                }
                 found = self.scanner.next() => match found {
                     Found::Device(sighting) => self.found(sighting),
                     Found::ScanEnded => {
-                        if self.scan_ended() && self.hub.send(ToHub::ScanEnded(self.id)).await.is_err() {
-                            return;
+                        let was_late = self.ending == Ending::Late;
+                        self.ending = Ending::No;
+                        if !was_late {
+                            self.scan_ended();
+                        } else if self.is_running {
+                            self.scanner.scan(true);
                         }
                     }
                     Found::Unusable(reason) => info!("not usable: {reason}"),
@@ -119,21 +156,33 @@ impl Discovery {
 
     fn scan(&mut self, order: ScanOrder) {
         self.order = order;
-        let on = order != ScanOrder::Stop;
-        // A scan that has ended by itself need not be stopped.
-        if on || self.is_running {
-            self.is_running = true;
-            self.scanner.scan(on);
+        match (order != ScanOrder::Stop, self.ending) {
+            // It begins when the one before has ended.
+            (true, Ending::Late) => self.is_running = true,
+            (true, _) => {
+                self.is_running = true;
+                self.ending = Ending::No;
+                self.scanner.scan(true);
+            }
+            // One that has ended by itself need not be stopped, and one that is to begin has not begun.
+            (false, _) if !self.is_running => {}
+            (false, Ending::Late) => self.scan_ended(),
+            (false, _) => {
+                self.ending = Ending::Until(Instant::now() + STOP_TIMEOUT);
+                self.scanner.scan(false);
+            }
         }
     }
 
-    /// Whether the end of a scan is news.
-    fn scan_ended(&mut self) -> bool {
+    /// Tells the hub of the end of a scan, if that is news.
+    fn scan_ended(&mut self) {
         self.order = ScanOrder::Stop;
         for sighting in std::mem::take(&mut self.strangers) {
             self.scanner.outcome(&sighting, &Outcome::Missed);
         }
-        std::mem::take(&mut self.is_running)
+        if std::mem::take(&mut self.is_running) {
+            send_surely(&self.hub, ToHub::ScanEnded(self.id));
+        }
     }
 
     fn outcome(&mut self, sighting: &Sighting, outcome: &Outcome) {
@@ -179,7 +228,7 @@ impl Discovery {
         }
         let plans = candidates.iter().map(|candidate| candidate.plan().clone()).collect();
         let connecting = self.scanner.connect(&sighting, plans);
-        let (id, hub) = (self.id, self.hub.clone());
+        let (id, hub, link) = (self.id, self.hub.clone(), self.link.clone());
         let connection = async move {
             let port = match connecting.await {
                 Ok(port) => port,
@@ -192,7 +241,7 @@ impl Discovery {
                 port.close().await;
                 return Connecting::Failed(sighting);
             };
-            let opened = Box::new(Opened { scanner: id, sighting, found, catalogue, port });
+            let opened = Box::new(Opened { scanner: id, sighting, found, catalogue, port, link });
             if let Err(mpsc::error::SendError(ToHub::Opened(opened))) = hub.send(ToHub::Opened(opened)).await
             {
                 opened.port.close().await;
@@ -213,13 +262,15 @@ impl Discovery {
 
     /// Has a device that has failed before wait for its time.
     fn put_off(&mut self, sighting: Sighting, wait: Duration) {
-        if !self.put_off.insert(sighting.key()) {
-            return self.leave(sighting);
-        }
+        let address = sighting.key();
         debug!(bus = %sighting.bus, name = sighting.name, ?wait, "has failed before, left alone for now");
+        // What it said last counts.
+        if let Some(older) = self.put_off.insert(address.clone(), sighting) {
+            return self.leave(older);
+        }
         self.connections.spawn(async move {
             sleep(wait).await;
-            Connecting::Due(sighting)
+            Connecting::Due(address)
         });
     }
 
@@ -234,5 +285,13 @@ impl Discovery {
             ignored.is_none()
         });
         reason.filter(|_| candidates.is_empty())
+    }
+}
+
+/// The time until which the scanner has to have ended its scan.
+async fn until(ending: Ending) {
+    match ending {
+        Ending::Until(at) => sleep_until(at).await,
+        Ending::No | Ending::Late => pending().await,
     }
 }

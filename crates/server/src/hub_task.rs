@@ -25,6 +25,8 @@ use crate::device_task;
 use crate::messages::{Backlog, Delivery, Frame, Library, Opened, Outbox, Status, ToHub, ToScanner, now};
 use crate::preferences::{self, Findings};
 
+/// So many devices are kept in the settings because they were connected once. Addresses come from outside.
+const MOST_REMEMBERED: usize = 4096;
 /// How many inputs are taken in before what they caused is handed out.
 const BATCH: usize = 128;
 /// A timer that comes this much later than asked for says that the machine was late, not the client.
@@ -359,7 +361,7 @@ impl Task {
     }
 
     fn opened(&mut self, now: Instant, opened: Opened) {
-        let Opened { scanner, sighting, found, catalogue, port } = opened;
+        let Opened { scanner, sighting, found, catalogue, port, link: held } = opened;
         let Some(hub) = self.to_self.upgrade() else { return };
         self.last_device += 1;
         let device = DeviceId(self.last_device);
@@ -389,7 +391,7 @@ impl Task {
         let alive = self.alive.clone();
         let task = async move {
             device_task::run(device, port, program, settings, ask, receiver, hub).await;
-            drop(alive);
+            drop((held, alive));
         };
         tokio::spawn(task.instrument(span));
         // The catalogue or the settings may have changed while the link was being opened.
@@ -446,7 +448,9 @@ impl Task {
     fn remember(&mut self, now: Instant, device: DeviceId, key: &Key, index: u32) {
         let is_simulated = self.devices.get(&device).is_none_or(|link| link.sighting.bus == Bus::Simulated);
         let news = |settings: &mut frisson_devices::settings::Settings| {
-            settings.index_of(key).is_none() && settings.remember_index(key, index)
+            let is_known = settings.index_of(key).is_some();
+            let has_room = || settings.devices().nth(MOST_REMEMBERED).is_none();
+            !is_known && has_room() && settings.remember_index(key, index)
         };
         if !is_simulated && self.library.settings.send_if_modified(news) {
             let indices = self.library.settings.borrow().indices();

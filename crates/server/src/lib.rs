@@ -22,7 +22,10 @@
 // Without a listener nobody sends frames; what is there for them stays compiled, so that one set of types serves all features.
 #![cfg_attr(not(feature = "websocket"), allow(dead_code))]
 
+#[cfg(any(feature = "websocket", all(unix, feature = "unix")))]
+mod accept;
 mod attached;
+mod builder;
 mod control;
 mod device_task;
 mod discovery;
@@ -40,6 +43,7 @@ mod unix;
 mod websocket;
 
 pub use attached::{Attached, Door};
+pub use builder::{Builder, StartError};
 pub use control::{Control, Observer};
 #[cfg(feature = "simulated")]
 pub use frisson_devices::simulated::{ListError, Simulated, SimulatedList};
@@ -49,5 +53,5 @@ pub use frisson_hardware as hardware;
 pub use listener::{HttpHandler, HttpRequest, HttpResponse, plain, upgrade_required};
 pub use messages::Status;
 pub(crate) use server::Shared;
-pub use server::{Builder, ListenError, Server, ServerGone, SettingsWatch, StartError, Stopped};
+pub use server::{ListenError, Server, ServerGone, SettingsWatch, Stopped};
 pub use survey::{Seen, Survey, Surveyed};

@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use frisson_hardware::upgrade::{HttpRequest, HttpResponse, plain};
 use frisson_hardware::upgrade::{Upgrade, serve_http, upgrade, upgraded};
@@ -13,46 +12,26 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 #[cfg(feature = "tls")]
 use tracing::debug;
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, info_span};
 
-use crate::Shared;
-use crate::websocket;
+use crate::accept::accept;
+use crate::{Shared, websocket};
 
 /// Answers plain HTTP requests on the port that clients use.
 pub type HttpHandler =
     Arc<dyn Fn(HttpRequest) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync>;
 
-/// How long to wait after the system could not give another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Accepts clients until the server is gone.
 pub(crate) async fn run(listener: TcpListener, secure: Secure, http: HttpHandler, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(shared.max_connections()));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shared.hub.closed() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                    warn!(%peer, "too many connections, refusing this one");
-                    continue;
-                };
-                let _ = stream.set_nodelay(true);
-                let connection =
-                    connection(stream, secure.clone(), Arc::clone(&http), Arc::clone(&shared), place);
-                tokio::spawn(connection.instrument(info_span!("connection", %peer)));
-            }
-            Err(error) => {
-                warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
+    let take = |(stream, peer): (TcpStream, SocketAddr), place| {
+        let _ = stream.set_nodelay(true);
+        let connection = connection(stream, secure.clone(), Arc::clone(&http), Arc::clone(&shared), place);
+        tokio::spawn(connection.instrument(info_span!("connection", %peer)));
+    };
+    accept(&shared, || listener.accept(), take).await;
 }
 
 /// Whether a listener speaks TLS.

@@ -1,5 +1,6 @@
 //! What the tasks of a server say to each other.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -60,6 +61,8 @@ pub(crate) struct Opened {
     /// Where it was found.
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) port: Box<dyn Port>,
+    /// To be held until the link is closed.
+    pub(crate) link: mpsc::Sender<Infallible>,
 }
 
 /// One frame of a client, as its transport has it.

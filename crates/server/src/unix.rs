@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use frisson_engine::hub::SessionId;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, info, info_span};
 
+use crate::accept::accept;
 use crate::messages::{Frame, ToHub};
 use crate::session_task::{BATCH, HubGone, HubLink, Limits};
 use crate::{ListenError, Shared};
@@ -72,24 +74,16 @@ fn bind_new(path: &Path) -> io::Result<UnixListener> {
 
 /// Accepts clients until the server is gone.
 pub(crate) async fn run(listener: UnixListener, file: SocketFile, shared: Arc<Shared>) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shared.hub.closed() => break,
+    let take = |(stream, _): (UnixStream, SocketAddr), place| {
+        let session = shared.next_session();
+        let (limits, hub) = (shared.limits, shared.hub.clone());
+        let serving = async move {
+            serve(stream, session, limits, hub).await;
+            drop(place);
         };
-        match accepted {
-            Ok((stream, _)) => {
-                let session = shared.next_session();
-                let span = info_span!("session", id = session.0);
-                let hub = shared.hub.clone();
-                tokio::spawn(serve(stream, session, shared.limits, hub).instrument(span));
-            }
-            Err(error) => {
-                warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
-    }
+        tokio::spawn(serving.instrument(info_span!("session", id = session.0)));
+    };
+    accept(&shared, || listener.accept(), take).await;
     drop(file);
 }
 

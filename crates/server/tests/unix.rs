@@ -143,6 +143,32 @@ async fn a_client_that_does_not_read_is_closed_and_its_device_stopped() {
 }
 
 #[tokio::test]
+async fn there_is_room_for_so_many_connections_and_for_another_when_one_has_ended() {
+    let server = start(Server::builder().max_clients(1), "1vibe").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("frisson.sock");
+    server.listen_unix(&path).await.expect("a socket");
+    let mut waiting = Vec::new();
+    for _ in 0..65 {
+        waiting.push(Lines::connect(&path).await);
+    }
+    assert_eq!(Lines::connect(&path).await.hear().await, None);
+    waiting.pop();
+    within(async {
+        loop {
+            let mut app = Lines::connect(&path).await;
+            // One that is refused may be gone before it has said anything.
+            let _ = app.0.get_mut().write_all(b"[{\"Ping\":{\"Id\":1}}]\n").await;
+            let mut line = String::new();
+            if app.0.read_line(&mut line).await.is_ok_and(|count| count > 0) {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_socket_is_for_its_user_only() {
     let (_server, _folder, path) = served("1vibe").await;
     let mode = std::fs::metadata(&path).expect("a socket").permissions().mode();

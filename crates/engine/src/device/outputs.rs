@@ -189,7 +189,9 @@ impl Outputs {
             if slot.confine(output) {
                 let told = slot.dirty || sending.is_some() || output.sent.is_some();
                 let changed = (output.value, output.duration) != present;
-                slot.dirty |= changed && told;
+                // A spray that is being written is over with its packet, and is not to be had twice.
+                let is_over = output.kind == OutputKind::Spray && !slot.dirty;
+                slot.dirty |= changed && told && !is_over;
                 let heard = sending.is_some() || output.sent == Some(present.0);
                 confined.running |= changed && heard;
                 let waiting = slot.waiting.take();

@@ -11,6 +11,9 @@ use super::{DeviceId, SessionId};
 use crate::device::{Command, Selection, Ticket};
 use crate::error::Error;
 
+/// So many devices that are away are kept in mind, those among them that may still run, and their indices. Addresses come from outside.
+const MOST_AWAY: usize = 4096;
+
 /// What makes a piece of hardware the same one the next time it is seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceKey {
@@ -33,6 +36,8 @@ pub(super) struct Table {
     reserved: BTreeSet<u32>,
     /// Addresses of devices that went away without being known to be at rest: they are brought to rest when they return.
     unrested: BTreeSet<String>,
+    /// Whether there were too many of them, so that every device is brought to rest when it comes.
+    all_unrested: bool,
     /// What the user calls the hardware at an address.
     names: BTreeMap<String, String>,
 }
@@ -95,7 +100,7 @@ impl Table {
     /// Whether the hardware at this address may be running: there, or when it went away.
     pub(super) fn is_unrested(&self, address: &str) -> bool {
         let mut here = self.entries.values().filter(|entry| entry.address == address);
-        self.unrested.contains(address) || here.any(Entry::is_unrested)
+        self.all_unrested || self.unrested.contains(address) || here.any(Entry::is_unrested)
     }
 
     /// From now on these indices are given to the devices alone that they are stored for.
@@ -125,9 +130,11 @@ impl Table {
             let taken: BTreeSet<u32> = taken.copied().collect();
             (0..=u32::MAX).find(|index| !taken.contains(index)).unwrap_or(u32::MAX)
         });
+        self.forget_some();
         self.indices.insert(key, index);
         // Nobody tells when the stop that it is greeted with is written, so it stays due until another one is.
-        let rest = if self.unrested.remove(address) { Rest::Unknown } else { Rest::Known };
+        let is_unrested = self.unrested.remove(address) || self.all_unrested;
+        let rest = if is_unrested { Rest::Unknown } else { Rest::Known };
         let name = self.names.get(address).cloned();
         let profile = Arc::new(Profile::new(device(index, description, name, gap_ms)));
         let outputs = slots(&profile, rest);
@@ -164,15 +171,31 @@ impl Table {
     pub(super) fn remove(&mut self, index: u32) -> Option<Entry> {
         let entry = self.entries.remove(&index)?;
         if entry.is_unrested() {
-            self.unrested.insert(entry.address.clone());
+            self.mark_unrested(&entry.address);
         }
         self.renew_list();
         Some(entry)
     }
 
+    /// Makes room: the device that is away and has the highest index gets another one when it returns.
+    fn forget_some(&mut self) {
+        if self.indices.len() < MOST_AWAY.saturating_add(self.entries.len()) {
+            return;
+        }
+        let entries = &self.entries;
+        let away = self.indices.iter().filter(|(_, index)| !entries.contains_key(index));
+        if let Some(key) = away.max_by_key(|(_, index)| **index).map(|(key, _)| key.clone()) {
+            self.indices.remove(&key);
+        }
+    }
+
     /// The device could not be stopped before its link was closed.
     pub(super) fn mark_unrested(&mut self, address: &str) {
-        self.unrested.insert(address.to_owned());
+        if self.unrested.len() < MOST_AWAY {
+            self.unrested.insert(address.to_owned());
+        } else {
+            self.all_unrested |= !self.unrested.contains(address);
+        }
     }
 
     /// Takes in what a device offers now.

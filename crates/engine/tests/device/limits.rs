@@ -226,6 +226,18 @@ fn packets_rendered_under_other_limits_are_not_written() {
 }
 
 #[test]
+fn a_spray_that_is_being_written_is_not_had_twice_because_of_a_new_limit() {
+    let mut bench = Bench::new(Plain::new(vec![feature(0, vec![output(Spray, 0, 10)])]), settings(0));
+    bench.fate = Fate::Works(10);
+    bench.set(0, Spray, 10);
+    bench.command(limited(vec![plain(Spray, 0, 5)]));
+    bench.run(100);
+    bench.set(0, Spray, 5);
+    bench.run(100);
+    assert_eq!(bench.operations(), ["0 s0=10", "100 s0=5"]);
+}
+
+#[test]
 fn a_running_output_that_is_disabled_is_stopped_at_once() {
     let mut bench = Bench::new(motors(2), settings(100));
     bench.vibrate(0, 18);

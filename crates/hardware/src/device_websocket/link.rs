@@ -82,11 +82,11 @@ where
     let greeting = match greet(&mut socket, shared.options.greeting_timeout).await {
         Ok(greeting) => greeting,
         Err(end) => {
-            shared.tell_refusal(peer, end.reason());
+            shared.refusals.tell(peer, end.reason());
             return finish(&mut socket, &end).await;
         }
     };
-    shared.welcome();
+    shared.refusals.forget();
     let is_text = greeting.description.is_some();
     let described = greeting.description.map(Arc::new);
     let sighting =
@@ -114,9 +114,14 @@ where
     };
     let until = Instant::now() + limit;
     loop {
-        return match timeout_at(until, socket.next()).await {
-            Err(_) => refuse("nothing came in time"),
-            Ok(received) => match take(received)? {
+        // Who never pauses would keep the time from being looked at.
+        let received = match Instant::now() < until {
+            true => timeout_at(until, socket.next()).await.ok(),
+            false => None,
+        };
+        return match received {
+            None => refuse("nothing came in time"),
+            Some(received) => match take(received)? {
                 None => continue,
                 Some(message) => match message.as_text().map(str::parse::<Greeting>) {
                     Some(Ok(greeting)) => Ok(greeting),

@@ -2,53 +2,29 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hyper::{StatusCode, header};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tracing::{Instrument, debug, info, info_span};
+use tracing::{Instrument, debug, info_span};
 
 use super::Options;
 use super::link::{self, Arrival};
+use crate::listener::Refusals;
 use crate::upgrade::{HttpRequest, HttpResponse, Upgrade, plain, serve_http, upgrade, upgraded};
 
 /// How many connections there may be besides those of devices: of those that have not yet said what they want, or are being refused.
 const MAX_OTHERS: usize = 64;
 /// How long a connection may take until it is a WebSocket.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How many refusals in a row the log tells.
-const MAX_TOLD: u32 = 20;
 
 /// What the connections share.
 pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) arrivals: mpsc::UnboundedSender<Arrival>,
     places: Arc<Semaphore>,
-    refused: AtomicU32,
-}
-
-impl Shared {
-    /// Tells the user that somebody was turned away. Whoever tries again and again does not fill the log.
-    pub(super) fn tell_refusal(&self, peer: SocketAddr, why: &str) {
-        match self.refused.fetch_add(1, Ordering::Relaxed) {
-            before @ ..MAX_TOLD => {
-                let last = before + 1 == MAX_TOLD;
-                let more = if last { "; more of this kind are only told at the level debug" } else { "" };
-                info!(%peer, "a device was refused: {why}{more}");
-            }
-            _ => {
-                self.refused.store(MAX_TOLD, Ordering::Relaxed);
-                debug!(%peer, "a device was refused: {why}");
-            }
-        }
-    }
-
-    /// Somebody has greeted as he should.
-    pub(super) fn welcome(&self) {
-        self.refused.store(0, Ordering::Relaxed);
-    }
+    pub(super) refusals: Refusals,
 }
 
 /// Accepts devices for ever.
@@ -56,10 +32,10 @@ pub(super) async fn run(listener: TcpListener, options: Options, arrivals: mpsc:
     let count = options.max_devices.min(Semaphore::MAX_PERMITS - MAX_OTHERS);
     let connections = Arc::new(Semaphore::new(count + MAX_OTHERS));
     let places = Arc::new(Semaphore::new(count));
-    let shared = Arc::new(Shared { options, arrivals, places, refused: AtomicU32::new(0) });
+    let shared = Arc::new(Shared { options, arrivals, places, refusals: Refusals::default() });
     crate::listener::accept(listener, |stream, peer| {
         let Ok(connection) = Arc::clone(&connections).try_acquire_owned() else {
-            return shared.tell_refusal(peer, "there are too many connections");
+            return shared.refusals.tell(peer, "there are too many connections");
         };
         let serving = serve(stream, peer, Arc::clone(&shared), connection);
         tokio::spawn(serving.instrument(info_span!(parent: None, "connection", %peer)));
@@ -84,7 +60,7 @@ fn respond(
 ) -> HttpResponse {
     // A browser names the page that connects; no page has any business here.
     if request.headers().contains_key(header::ORIGIN) {
-        shared.tell_refusal(peer, "it is a web page, for it sends the header Origin");
+        shared.refusals.tell(peer, "it is a web page, for it sends the header Origin");
         return plain(
             StatusCode::FORBIDDEN,
             "Devices connect here, web pages do not: the header Origin is refused.\n",
@@ -100,7 +76,7 @@ fn respond(
         Upgrade::WebSocket(response) => response,
     };
     let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
-        shared.tell_refusal(peer, "there are too many devices");
+        shared.refusals.tell(peer, "there are too many devices");
         return plain(StatusCode::SERVICE_UNAVAILABLE, "There are too many devices.\n");
     };
     let upgrading = hyper::upgrade::on(&mut request);

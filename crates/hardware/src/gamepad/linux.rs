@@ -38,7 +38,9 @@ impl System for Native {
     fn list(&self) -> Result<Vec<Info>, PadError> {
         let entries = fs::read_dir(&self.class).map_err(|error| {
             let folder = self.class.display();
-            PadError::Unusable(format!("the system tells of no input devices: {folder}: {error}"))
+            PadError::Unusable(format!(
+                "the system tells of no input devices: {folder}: {error}; is /sys readable here, also inside a container?"
+            ))
         })?;
         let mut pads = Vec::new();
         for entry in entries.flatten() {

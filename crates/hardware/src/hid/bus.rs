@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use frisson_program::{Bus, ConnectPlan, Sighting};
-use tokio::sync::oneshot;
 
-use super::{HidError, HidPort, Info, System};
+use super::{HidError, HidPort, Info, SYSTEM_LIMIT, System};
+use crate::detached::detached;
 use crate::polled::{Lister, Polled};
 use crate::{BoxFuture, Found, Outcome, Port, PortError, Scanner};
 
@@ -100,19 +99,12 @@ impl Scanner for HidBus {
         Box::pin(async move {
             let claim = claim?;
             let info = info.ok_or_else(|| PortError::Gone(HidError::Gone.to_string()))?;
-            let (opened, open) = oneshot::channel();
-            // A thread of its own, for a device may take its time to be opened. Whoever does not wait for it any more has it closed.
-            let opening = move || {
-                let port = match system.open(&info) {
-                    Ok(link) => HidPort::new(link, claim),
-                    Err(error) => Err(PortError::Failed(error.to_string())),
-                };
-                let _ = opened.send(port);
+            // Whoever does not wait for it any more has it closed.
+            let opening = move || match system.open(&info) {
+                Ok(link) => HidPort::new(link, claim),
+                Err(error) => Err(PortError::Failed(error.to_string())),
             };
-            let thread = thread::Builder::new().name("hid open".to_owned()).spawn(opening);
-            thread.map_err(|error| PortError::Failed(format!("no thread can be started: {error}")))?;
-            let port =
-                open.await.map_err(|_| PortError::Failed("opening the device failed".to_owned()))??;
+            let port = detached("hid open", SYSTEM_LIMIT, opening).await?;
             Ok(Box::new(port) as Box<dyn Port>)
         })
     }

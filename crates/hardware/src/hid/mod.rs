@@ -36,9 +36,12 @@ pub(crate) use port::HidPort;
 /// The most bytes of a report that are taken in.
 pub const MAX_REPORT: usize = 4096;
 
+/// How long the system may take to open a device.
+pub(crate) const SYSTEM_LIMIT: Duration = Duration::from_secs(4);
+
 /// The access to human interface devices that a system gives. All of it may block.
 pub trait System: Send + Sync + 'static {
-    /// What is there. Called by one thread only.
+    /// What is there. Never called by two threads at once.
     ///
     /// # Errors
     /// The system does not say.

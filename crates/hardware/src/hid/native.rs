@@ -33,7 +33,14 @@ impl System for Native {
         if let Some(reason) = Self::missing() {
             return Err(HidError::Unusable(reason.to_owned()));
         }
-        let api = HidApi::new().map_err(|error| HidError::Unusable(error.to_string()))?;
+        let api = HidApi::new().map_err(|error| {
+            let fix = if cfg!(target_os = "linux") {
+                "; is /sys readable here, also inside a container?"
+            } else {
+                ""
+            };
+            HidError::Unusable(format!("the system does not list such devices: {error}{fix}"))
+        })?;
         let mut devices: Vec<Info> = Vec::new();
         for device in api.device_list() {
             let path = device.path().to_string_lossy().into_owned();

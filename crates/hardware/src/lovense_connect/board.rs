@@ -198,7 +198,10 @@ impl Board {
                 }
             }
             Err(reason) => {
-                let reason = format!("{} cannot be asked for phones: {reason}", service.origin);
+                let reason = format!(
+                    "{} cannot be asked for phones: {reason}; name the phone's address instead, e.g. http://192.168.0.11:20010",
+                    service.origin
+                );
                 if !std::mem::replace(&mut service.is_complained, true) {
                     let _ = self.found.send(Found::Unusable(reason));
                 }

@@ -60,8 +60,13 @@ impl Port for ToyPort {
         })
     }
 
-    fn listen(&self, _: Endpoint, _: bool) -> BoxFuture<'_, Result<(), PortError>> {
-        Box::pin(async { Err(PortError::Failed("a phone tells nothing of its own accord".to_owned())) })
+    fn listen(&self, endpoint: Endpoint, _: bool) -> BoxFuture<'_, Result<(), PortError>> {
+        Box::pin(async move {
+            Err(match endpoint {
+                Endpoint::RX => PortError::Failed("a phone tells nothing of its own accord".to_owned()),
+                endpoint => PortError::NoEndpoint(endpoint),
+            })
+        })
     }
 
     fn next(&self) -> BoxFuture<'_, Notified> {

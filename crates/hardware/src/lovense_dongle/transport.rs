@@ -1,17 +1,17 @@
 //! The way to the dongle and back: reports of a human interface device, or a serial port.
 
-use std::io::ErrorKind;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::Duration;
 
-use frisson_program::Endpoint;
-use serial2_tokio::SerialPort;
-use tokio::sync::oneshot;
+use frisson_program::{Endpoint, SerialSettings};
 use tokio::time::timeout;
 
 use super::{IDS, Options};
-use crate::hid::{HidError, HidPort, System};
+use crate::detached::detached;
+use crate::hid::{HidError, HidPort, SYSTEM_LIMIT, System};
+use crate::rounds::OpenMark;
+use crate::serial::SerialWire;
+use crate::stream::StreamPort;
 use crate::{Notified, Port, PortError};
 
 /// How much text goes into one report.
@@ -25,7 +25,7 @@ const SEND: Duration = Duration::from_secs(2);
 /// An open dongle.
 pub(super) enum Transport {
     Hid(HidPort),
-    Serial(SerialPort),
+    Serial(StreamPort<SerialWire>),
 }
 
 /// Where dongles are found.
@@ -48,41 +48,25 @@ impl Places {
         if self.last.strong_count() == 0 {
             let guard = Arc::new(());
             self.last = Arc::downgrade(&guard);
-            match open_hid(Arc::clone(&self.system), guard).await {
+            let system = Arc::clone(&self.system);
+            match detached("dongle", SYSTEM_LIMIT, move || find_hid(&*system, guard)).await {
                 Ok(Some(port)) => return Ok(Some(Transport::Hid(port))),
                 Ok(None) => {}
-                Err(error) => fault = Some(error),
+                Err(error) => fault = Some(error.to_string()),
             }
         }
         for name in &self.options.serial_ports {
-            match SerialPort::open(name, BAUD_RATE) {
-                Ok(port) => return Ok(Some(Transport::Serial(port))),
-                Err(error) => {
-                    let fix = match error.kind() {
-                        ErrorKind::PermissionDenied if cfg!(target_os = "linux") => {
-                            "; become a member of the group that it belongs to, mostly `dialout`, and log in again"
-                        }
-                        _ => "",
-                    };
-                    fault = fault.or_else(|| {
-                        Some(format!("the dongle's serial port {name} cannot be opened: {error}{fix}"))
-                    });
+            let settings = SerialSettings { baud_rate: BAUD_RATE, ..SerialSettings::default() };
+            match SerialWire::open(name.clone(), settings).await {
+                Ok(wire) => {
+                    let port = StreamPort::new(wire, false, OpenMark::of_nothing());
+                    return Ok(Some(Transport::Serial(port)));
                 }
+                Err(error) => fault = fault.or_else(|| Some(error.to_string())),
             }
         }
         fault.map_or(Ok(None), Err)
     }
-}
-
-async fn open_hid(system: Arc<dyn System>, guard: Arc<()>) -> Result<Option<HidPort>, String> {
-    let (opened, open) = oneshot::channel();
-    let look = move || {
-        let port = find_hid(&*system, guard);
-        let _ = opened.send(port);
-    };
-    let thread = thread::Builder::new().name("dongle".to_owned()).spawn(look);
-    thread.map_err(|error| format!("no thread can be started: {error}"))?;
-    open.await.map_err(|_| "looking for the dongle failed".to_owned())?.map_err(|error| error.to_string())
 }
 
 fn find_hid(system: &dyn System, guard: Arc<()>) -> Result<Option<HidPort>, PortError> {
@@ -102,12 +86,17 @@ fn find_hid(system: &dyn System, guard: Arc<()>) -> Result<Option<HidPort>, Port
 }
 
 impl Transport {
+    fn port(&self) -> &dyn Port {
+        match self {
+            Self::Hid(port) => port,
+            Self::Serial(port) => port,
+        }
+    }
+
     /// Makes ready to hear.
     pub(super) async fn begin(&self) {
-        if let Self::Hid(port) = self {
-            // Only an endpoint that is not there could fail.
-            let _ = port.listen(Endpoint::RX, true).await;
-        }
+        // Only an endpoint that is not there could fail.
+        let _ = self.port().listen(Endpoint::RX, true).await;
     }
 
     /// Sends one message.
@@ -115,40 +104,28 @@ impl Transport {
         let text = format!("{message}\r\n");
         let sending = async {
             match self {
-                Self::Serial(port) => {
-                    port.write_all(text.as_bytes()).await.map_err(|error| error.to_string())
-                }
+                Self::Serial(port) => port.write(Endpoint::TX, text.as_bytes(), false).await,
                 Self::Hid(port) => {
                     for piece in text.as_bytes().chunks(PIECE) {
-                        let written = port.write(Endpoint::TX, &report(piece), false).await;
-                        written.map_err(|error| error.to_string())?;
+                        port.write(Endpoint::TX, &report(piece), false).await?;
                     }
                     Ok(())
                 }
             }
         };
         match timeout(SEND, sending).await {
-            Ok(sent) => sent,
+            Ok(sent) => sent.map_err(|error| error.to_string()),
             Err(_) => Err(format!("it has taken nothing for {} s", SEND.as_secs())),
         }
     }
 
     /// What comes next; an error when nothing will any more. Cancel safe.
     pub(super) async fn next(&self) -> Result<Vec<u8>, String> {
-        match self {
-            Self::Hid(port) => match port.next().await {
-                // The first byte is the number of the report.
-                Notified::Bytes(_, report) => Ok(report.get(1..).unwrap_or_default().to_vec()),
-                Notified::Gone(reason) => Err(reason),
-            },
-            Self::Serial(port) => {
-                let mut bytes = [0; 512];
-                match port.read(&mut bytes).await {
-                    Ok(0) => Err("the serial port was closed".to_owned()),
-                    Ok(length) => Ok(bytes.get(..length).unwrap_or_default().to_vec()),
-                    Err(error) => Err(error.to_string()),
-                }
-            }
+        match (self.port().next().await, self) {
+            (Notified::Bytes(_, bytes), Self::Serial(_)) => Ok(bytes),
+            // The first byte is the number of the report.
+            (Notified::Bytes(_, report), Self::Hid(_)) => Ok(report.get(1..).unwrap_or_default().to_vec()),
+            (Notified::Gone(reason), _) => Err(reason),
         }
     }
 }

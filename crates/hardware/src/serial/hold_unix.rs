@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::open::{busy, unopened};
 use crate::PortError;
-use crate::stream::detached;
+use crate::detached::detached;
 
 /// How long closing waits until what was written is out. The server waits for a second.
 const DRAIN_LIMIT: Duration = Duration::from_millis(800);

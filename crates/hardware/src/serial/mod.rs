@@ -35,9 +35,13 @@ use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 pub use self::list::{Listed, list};
+#[cfg(feature = "lovense-dongle")]
+pub(crate) use self::wire::SerialWire;
+#[cfg(not(feature = "lovense-dongle"))]
 use self::wire::SerialWire;
+use crate::detached::detached;
 use crate::rounds::{EVERY, Look, Missing, OpenMark, Rounds, Seen};
-use crate::stream::{StreamPort, Wire, detached, greet};
+use crate::stream::{StreamPort, Wire, greet};
 use crate::{BoxFuture, Bus, ConnectPlan, Found, Outcome, Port, PortError, Scanner, Sighting};
 
 /// How long the system may take to list or open ports.
@@ -119,9 +123,11 @@ impl Look<()> for Ports {
         tasks.spawn(async move {
             let names = named.clone();
             let listing = move || list(&names).map_err(|error| PortError::Failed(error.to_string()));
-            let listed = detached("serial ports", SYSTEM_LIMIT, listing)
-                .await
-                .map_err(|error| format!("serial ports cannot be listed: {error}"))?;
+            let listed = detached("serial ports", SYSTEM_LIMIT, listing).await.map_err(|error| {
+                let fix =
+                    if cfg!(unix) { "; a port that is named by its path is used all the same" } else { "" };
+                format!("serial ports cannot be listed: {error}{fix}")
+            })?;
             for name in &named {
                 let is_missing = listed.iter().all(|port| port.address != *name && port.port != *name);
                 if missing.is_news(name, is_missing) && is_missing {

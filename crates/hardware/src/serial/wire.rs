@@ -9,17 +9,18 @@ use tokio::runtime::Handle;
 use super::open::{apply, fault, unopened, unsettable};
 use super::system::Hold;
 use crate::PortError;
-use crate::stream::{Wire, detached};
+use crate::detached::detached;
+use crate::stream::Wire;
 
 /// An open port, which no other program may use meanwhile.
-pub(super) struct SerialWire {
+pub(crate) struct SerialWire {
     port: String,
     io: SerialPort,
     hold: Hold,
 }
 
 impl SerialWire {
-    pub(super) async fn open(port: String, settings: SerialSettings) -> Result<Self, PortError> {
+    pub(crate) async fn open(port: String, settings: SerialSettings) -> Result<Self, PortError> {
         let runtime = Handle::current();
         let opening = move || {
             let _guard = runtime.enter();

@@ -10,10 +10,13 @@ use tokio::time::timeout;
 
 use super::{Carrier, Target};
 use crate::PortError;
-use crate::stream::{Wire, detached};
+use crate::detached::detached;
+use crate::stream::Wire;
 
 /// How long looking up a name, and connecting, may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// How long a device is given to close its side of a TCP connection.
+const CLOSE_LIMIT: Duration = Duration::from_millis(300);
 /// A TCP connection whose other side confirms nothing for so long is lost.
 const SILENCE_LIMIT: Duration = Duration::from_secs(8);
 
@@ -128,10 +131,14 @@ impl Wire for NetWire {
         fault(&self.target, error)
     }
 
-    /// What was written to a socket is sent by the system after it is closed as well.
+    /// What was written to a socket is sent by the system after it is closed as well; but not to a TCP connection in which something waits to be
+    /// read, for that is reset.
     async fn close(&self) {
         if let Socket::Tcp(stream) = &self.socket {
             let _ = SockRef::from(stream).shutdown(std::net::Shutdown::Write);
+            let mut buffer = [0; 1024];
+            let reading = async { while self.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
+            let _ = timeout(CLOSE_LIMIT, reading).await;
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use hyper::{StatusCode, header};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{Instrument, debug, info_span};
 
 use super::board::{FromHost, HostId};
 use super::host;
+use crate::listener::Refusals;
 use crate::upgrade::{HttpRequest, HttpResponse, Upgrade, plain, serve_http, upgrade, upgraded};
 
 /// How many connections there may be at once.
@@ -30,11 +31,12 @@ struct Shared {
 pub(super) async fn run(listener: TcpListener, path: String, server: String, board: mpsc::Sender<FromHost>) {
     let places = Arc::new(Semaphore::new(MAX_HOSTS));
     let shared = Arc::new(Shared { path, server, board, last_host: AtomicU64::new(0) });
+    let refusals = Refusals::default();
     crate::listener::accept(listener, |stream, peer| {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            warn!(%peer, "more than {MAX_HOSTS} connections, refusing this one");
-            return;
+            return refusals.tell(peer, &format!("there are {MAX_HOSTS} already"));
         };
+        refusals.forget();
         let span = info_span!(parent: None, "connection", %peer);
         tokio::spawn(connection(stream, Arc::clone(&shared), place).instrument(span));
     })

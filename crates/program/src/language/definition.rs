@@ -88,6 +88,17 @@ impl Definition {
         &self.id
     }
 
+    /// Whether a device is recognised and driven by both in the same way. Where something stands in its file, its tests and what its author is
+    /// warned of do not count.
+    pub fn drives_as(&self, other: &Self) -> bool {
+        let bare = |definition: &Self| {
+            let mut bare = Self { tests: Vec::new(), warnings: Vec::new(), ..definition.clone() };
+            bare.models.iter_mut().for_each(|model| model.line = 0);
+            bare
+        };
+        bare(self) == bare(other)
+    }
+
     /// The file that it was made of.
     pub fn origin(&self) -> &str {
         &self.origin

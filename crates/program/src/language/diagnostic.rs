@@ -63,11 +63,28 @@ impl fmt::Display for Diagnostic {
 impl std::error::Error for Diagnostic {}
 
 /// A place in a file, as lines and characters from 1; 0 where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+///
+/// All places are equal: where something stands does not make it something else.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
     pub(super) line: usize,
     pub(super) column: usize,
 }
+
+impl Place {
+    /// What tells it from other places; `None` if it is none.
+    pub(super) fn position(self) -> Option<(usize, usize)> {
+        (self.line > 0).then_some((self.line, self.column))
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Place {}
 
 /// Collects what is wrong with one file.
 #[derive(Debug)]

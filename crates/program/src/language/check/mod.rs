@@ -91,7 +91,7 @@ struct Check<'c, 'r> {
     report: &'c mut Report<'r>,
     budget: u64,
     /// What has been reported; the same for another model would say nothing new.
-    reported: BTreeSet<Place>,
+    reported: BTreeSet<(usize, usize)>,
 }
 
 impl<'c, 'r> Check<'c, 'r> {
@@ -283,7 +283,7 @@ impl<'c, 'r> Check<'c, 'r> {
     }
 
     fn hole(&mut self, facts: &Facts<'_>, hole: &Hole, when: Option<&Expr>, whose: &str) {
-        if self.reported.contains(&hole.place) && hole.place != Place::default() {
+        if hole.place.position().is_some_and(|at| self.reported.contains(&at)) {
             return;
         }
         let format = hole.format.for_top(facts.output.map_or(0, |output| output.range.high));
@@ -418,7 +418,7 @@ impl<'c, 'r> Check<'c, 'r> {
 
     /// An error, unless there was one at this place.
     fn once(&mut self, at: Place, message: &str, help: Option<String>) {
-        if self.reported.insert(at) || at == Place::default() {
+        if at.position().is_none_or(|at| self.reported.insert(at)) {
             self.report.error(at, message, help);
         }
     }
