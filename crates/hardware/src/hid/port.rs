@@ -141,10 +141,12 @@ fn read_all(mut reads: Box<dyn Reads>, shared: &Shared, hears: &mpsc::Sender<Vec
                 break;
             }
         };
+        // Before the reader is answered: who begins to listen after that hears what comes after that.
+        let is_listening = shared.is_listening.load(Ordering::Acquire);
         if let Some(reader) = lock(&shared.reader).take() {
             let _ = reader.send(bytes.clone());
         }
-        if shared.is_listening.load(Ordering::Acquire) {
+        if is_listening {
             let _ = hears.try_send(bytes);
         }
     }

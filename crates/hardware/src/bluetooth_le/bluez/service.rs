@@ -29,7 +29,7 @@ impl Service {
         let trouble = match self {
             Self::Asked | Self::Greeting(_) => return Status::Unknown,
             Self::NoBus(reason) => format!(
-                "D-Bus, over which BlueZ is reached, cannot be connected to ({reason}): is it running, and may this user use it?"
+                "D-Bus, over which BlueZ is reached, cannot be connected to ({reason}): see that it runs and that this user may use it"
             ),
             Self::Absent => "the Bluetooth service of the system, BlueZ, is not running: install the package `bluez` and start it \
                                 with `systemctl start bluetooth`"
