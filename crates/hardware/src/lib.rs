@@ -137,6 +137,14 @@ pub enum PortError {
     Failed(String),
 }
 
+#[cfg(feature = "hid")]
+impl PortError {
+    /// An error unless the endpoint is the one that is meant.
+    fn unless(wanted: Endpoint, endpoint: Endpoint) -> Result<(), Self> {
+        if endpoint == wanted { Ok(()) } else { Err(Self::NoEndpoint(endpoint)) }
+    }
+}
+
 /// Finds hardware and opens it.
 ///
 /// What became of a sighting is told by [`outcome`](Self::outcome), once for each [`Found::Device`]. That may take until the scan has ended; a

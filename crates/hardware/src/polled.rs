@@ -13,19 +13,26 @@ use crate::{Found, Outcome, PortError};
 
 /// Lists what is there; may block. Always called by the same thread, for one library or another wants that.
 pub(crate) trait Lister: Send + Sync + 'static {
+    /// What is needed to open a device.
+    type Info: Clone + Send + 'static;
+
     /// All devices that are there, or why they cannot be listed.
-    fn list(&self) -> Result<Vec<Sighting>, String>;
+    fn list(&self) -> Result<List<Self::Info>, String>;
 }
 
+/// Devices, and what is needed to open each.
+pub(crate) type List<I> = Vec<(Sighting, I)>;
+
 /// The devices of a bus that is asked every second what is there.
-pub(crate) struct Polled {
+pub(crate) struct Polled<L: Lister> {
     name: &'static str,
-    lister: Arc<dyn Lister>,
-    worker: Option<Worker>,
+    lister: Arc<L>,
+    worker: Option<Worker<L::Info>>,
     is_scanning: bool,
     next: Instant,
     told: VecDeque<Found>,
     known: BTreeMap<String, Known>,
+    infos: BTreeMap<String, L::Info>,
     links: Links,
     trouble: Option<String>,
 }
@@ -33,9 +40,9 @@ pub(crate) struct Polled {
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The thread that lists. It ends when this is dropped.
-struct Worker {
+struct Worker<I> {
     ask: blocking::SyncSender<()>,
-    lists: mpsc::Receiver<Result<Vec<Sighting>, String>>,
+    lists: mpsc::Receiver<Result<List<I>, String>>,
     is_asked: bool,
 }
 
@@ -79,20 +86,31 @@ impl Drop for Claim {
     }
 }
 
-impl Polled {
+impl<L: Lister> Polled<L> {
     /// A bus of this name; the name is that of its thread as well.
-    pub(crate) fn new(name: &'static str, lister: Arc<dyn Lister>) -> Self {
+    pub(crate) fn new(name: &'static str, lister: L) -> Self {
         Self {
             name,
-            lister,
+            lister: Arc::new(lister),
             worker: None,
             is_scanning: false,
             next: Instant::now(),
             told: VecDeque::new(),
             known: BTreeMap::new(),
+            infos: BTreeMap::new(),
             links: Links::default(),
             trouble: None,
         }
+    }
+
+    /// What lists the devices.
+    pub(crate) fn lister(&self) -> &L {
+        &self.lister
+    }
+
+    /// What is needed to open a device; `None` if it is not there any more.
+    pub(crate) fn info(&self, address: &str) -> Option<L::Info> {
+        self.infos.get(address).cloned()
     }
 
     /// Begins or ends a scan. Beginning one offers everything anew that is not open.
@@ -158,7 +176,7 @@ impl Polled {
     }
 
     /// The next list, when it is time for it.
-    async fn list(&mut self) -> Result<Vec<Sighting>, String> {
+    async fn list(&mut self) -> Result<List<L::Info>, String> {
         if self.worker.is_none() {
             self.worker = Some(Worker::start(self.name, Arc::clone(&self.lister))?);
         }
@@ -181,7 +199,7 @@ impl Polled {
     }
 
     /// Offers what is new.
-    fn sort(&mut self, devices: Vec<Sighting>) {
+    fn sort(&mut self, devices: List<L::Info>) {
         let mut links = self.links.lock();
         for address in std::mem::take(&mut links.closed) {
             if self.known.get(&address) == Some(&Known::Offered) {
@@ -189,7 +207,9 @@ impl Polled {
             }
         }
         let mut known = BTreeMap::new();
-        for device in devices {
+        self.infos.clear();
+        for (device, info) in devices {
+            self.infos.insert(device.address.clone(), info);
             let before = self.known.get(&device.address).copied();
             let is_new = before.is_none() && !links.open.contains(&device.address);
             if known.insert(device.address.clone(), before.unwrap_or(Known::Offered)).is_none() && is_new {
@@ -201,8 +221,8 @@ impl Polled {
     }
 }
 
-impl Worker {
-    fn start(name: &'static str, lister: Arc<dyn Lister>) -> Result<Self, String> {
+impl<I: Send + 'static> Worker<I> {
+    fn start(name: &'static str, lister: Arc<impl Lister<Info = I>>) -> Result<Self, String> {
         let (ask, asked) = blocking::sync_channel(1);
         let (answer, lists) = mpsc::channel(1);
         let work = move || {

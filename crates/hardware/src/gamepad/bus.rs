@@ -1,42 +1,36 @@
 //! The bus of gamepads: lists them, and opens them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use frisson_program::{Bus, ConnectPlan, Sighting};
 
 use super::port::PadPort;
 use super::{Info, PadError, System};
-use crate::polled::{Lister, Polled};
+use crate::polled::{List, Lister, Polled};
 use crate::{BoxFuture, Found, Outcome, Port, PortError, Scanner};
 
 /// Finds gamepads with motors.
 pub struct GamepadBus {
-    polled: Polled,
-    pads: Arc<Pads>,
+    polled: Polled<Pads>,
 }
 
-/// The pads, and what was last known of them.
-struct Pads {
-    system: Arc<dyn System>,
-    infos: Mutex<BTreeMap<String, Info>>,
-}
+/// The pads that a system gives access to.
+struct Pads(Arc<dyn System>);
 
 impl GamepadBus {
     /// The pads that a system gives access to.
     pub fn new(system: impl System) -> Self {
-        let pads = Arc::new(Pads { system: Arc::new(system), infos: Mutex::default() });
-        Self { polled: Polled::new(Bus::Gamepad.name(), Arc::clone(&pads) as Arc<dyn Lister>), pads }
+        Self { polled: Polled::new(Bus::Gamepad.name(), Pads(Arc::new(system))) }
     }
 }
 
 impl Lister for Pads {
-    fn list(&self) -> Result<Vec<Sighting>, String> {
-        let infos = self.system.list().map_err(|error| format!("gamepad: {error}"))?;
-        let addressed = address(infos);
-        let sightings = addressed.iter().map(|(address, info)| sighting(address, info)).collect();
-        *self.infos.lock().unwrap_or_else(PoisonError::into_inner) = addressed;
-        Ok(sightings)
+    type Info = Info;
+
+    fn list(&self) -> Result<List<Info>, String> {
+        let infos = self.0.list().map_err(|error| format!("gamepad: {error}"))?;
+        Ok(address(infos).into_iter().map(|(address, info)| (sighting(&address, &info), info)).collect())
     }
 }
 
@@ -79,11 +73,9 @@ impl Scanner for GamepadBus {
         sighting: &Sighting,
         _: Vec<ConnectPlan>,
     ) -> BoxFuture<'static, Result<Box<dyn Port>, PortError>> {
-        let infos = self.pads.infos.lock().unwrap_or_else(PoisonError::into_inner);
-        let info = infos.get(&sighting.address).cloned();
-        drop(infos);
+        let info = self.polled.info(&sighting.address);
         let claim = self.polled.claim(&sighting.address);
-        let system = Arc::clone(&self.pads.system);
+        let system = Arc::clone(&self.polled.lister().0);
         Box::pin(async move {
             let claim = claim?;
             let info = info.ok_or_else(|| PortError::Gone(PadError::Gone.to_string()))?;

@@ -169,10 +169,6 @@ fn speeds(bytes: &[u8]) -> Option<Speeds> {
     Some(Speeds { low: speed(0)?, high: speed(2)?, left_trigger: speed(4)?, right_trigger: speed(6)? })
 }
 
-fn only(wanted: Endpoint, endpoint: Endpoint) -> Result<(), PortError> {
-    if endpoint == wanted { Ok(()) } else { Err(PortError::NoEndpoint(endpoint)) }
-}
-
 impl Port for PadPort {
     fn write<'a>(
         &'a self,
@@ -181,7 +177,7 @@ impl Port for PadPort {
         _: bool,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            only(Endpoint::TX, endpoint)?;
+            PortError::unless(Endpoint::TX, endpoint)?;
             let speeds = speeds(bytes).ok_or_else(|| {
                 PortError::Failed(format!("a gamepad takes 8 bytes, four speeds, not {}", bytes.len()))
             })?;
@@ -191,14 +187,14 @@ impl Port for PadPort {
 
     fn read(&self, endpoint: Endpoint) -> BoxFuture<'_, Result<Vec<u8>, PortError>> {
         Box::pin(async move {
-            only(Endpoint::RX, endpoint)?;
+            PortError::unless(Endpoint::RX, endpoint)?;
             self.order(Order::Battery).await.map(|percent| vec![percent])
         })
     }
 
     fn listen(&self, endpoint: Endpoint, _: bool) -> BoxFuture<'_, Result<(), PortError>> {
         Box::pin(async move {
-            only(Endpoint::RX, endpoint)?;
+            PortError::unless(Endpoint::RX, endpoint)?;
             Err(PortError::Failed("a gamepad is read from, it notifies nothing".to_owned()))
         })
     }

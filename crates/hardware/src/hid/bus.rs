@@ -1,42 +1,36 @@
 //! The bus of human interface devices: lists them, and opens those that a protocol recognises.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use frisson_program::{Bus, ConnectPlan, Sighting};
 
 use super::{HidError, HidPort, Info, SYSTEM_LIMIT, System};
 use crate::detached::detached;
-use crate::polled::{Lister, Polled};
+use crate::polled::{List, Lister, Polled};
 use crate::{BoxFuture, Found, Outcome, Port, PortError, Scanner};
 
 /// Finds human interface devices.
 pub struct HidBus {
-    polled: Polled,
-    devices: Arc<Devices>,
+    polled: Polled<Devices>,
 }
 
-/// The devices, and what was last known of them.
-struct Devices {
-    system: Arc<dyn System>,
-    infos: Mutex<BTreeMap<String, Info>>,
-}
+/// The devices that a system gives access to.
+struct Devices(Arc<dyn System>);
 
 impl HidBus {
     /// The devices that a system gives access to.
     pub fn new(system: impl System) -> Self {
-        let devices = Arc::new(Devices { system: Arc::new(system), infos: Mutex::default() });
-        Self { polled: Polled::new(Bus::Hid.name(), Arc::clone(&devices) as Arc<dyn Lister>), devices }
+        Self { polled: Polled::new(Bus::Hid.name(), Devices(Arc::new(system))) }
     }
 }
 
 impl Lister for Devices {
-    fn list(&self) -> Result<Vec<Sighting>, String> {
-        let infos = self.system.list().map_err(|error| format!("hid: {error}"))?;
-        let addressed = address(infos);
-        let sightings = addressed.iter().map(|(address, info)| sighting(address, info)).collect();
-        *self.infos.lock().unwrap_or_else(PoisonError::into_inner) = addressed;
-        Ok(sightings)
+    type Info = Info;
+
+    fn list(&self) -> Result<List<Info>, String> {
+        let infos = self.0.list().map_err(|error| format!("hid: {error}"))?;
+        Ok(address(infos).into_iter().map(|(address, info)| (sighting(&address, &info), info)).collect())
     }
 }
 
@@ -91,11 +85,9 @@ impl Scanner for HidBus {
         sighting: &Sighting,
         _: Vec<ConnectPlan>,
     ) -> BoxFuture<'static, Result<Box<dyn Port>, PortError>> {
-        let infos = self.devices.infos.lock().unwrap_or_else(PoisonError::into_inner);
-        let info = infos.get(&sighting.address).cloned();
-        drop(infos);
+        let info = self.polled.info(&sighting.address);
         let claim = self.polled.claim(&sighting.address);
-        let system = Arc::clone(&self.devices.system);
+        let system = Arc::clone(&self.polled.lister().0);
         Box::pin(async move {
             let claim = claim?;
             let info = info.ok_or_else(|| PortError::Gone(HidError::Gone.to_string()))?;

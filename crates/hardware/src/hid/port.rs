@@ -164,10 +164,6 @@ fn write_all(mut writes: Box<dyn Writes>, to_write: &Receiver<Write>) {
     }
 }
 
-fn only(wanted: Endpoint, endpoint: Endpoint) -> Result<(), PortError> {
-    if endpoint == wanted { Ok(()) } else { Err(PortError::NoEndpoint(endpoint)) }
-}
-
 impl Port for HidPort {
     fn write<'a>(
         &'a self,
@@ -176,21 +172,21 @@ impl Port for HidPort {
         _: bool,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            only(Endpoint::TX, endpoint)?;
+            PortError::unless(Endpoint::TX, endpoint)?;
             self.write_report(bytes).await
         })
     }
 
     fn read(&self, endpoint: Endpoint) -> BoxFuture<'_, Result<Vec<u8>, PortError>> {
         Box::pin(async move {
-            only(Endpoint::RX, endpoint)?;
+            PortError::unless(Endpoint::RX, endpoint)?;
             self.read_report().await
         })
     }
 
     fn listen(&self, endpoint: Endpoint, on: bool) -> BoxFuture<'_, Result<(), PortError>> {
         Box::pin(async move {
-            only(Endpoint::RX, endpoint)?;
+            PortError::unless(Endpoint::RX, endpoint)?;
             self.shared.is_listening.store(on, Ordering::Release);
             Ok(())
         })
