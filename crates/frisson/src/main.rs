@@ -15,6 +15,7 @@ mod port_owner;
 mod scan;
 mod serve;
 mod signals;
+mod start;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -12,29 +12,24 @@ use frisson_server::{Seen, Survey, Surveyed};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::buses;
 use crate::cli::{Format, LogFormat, LogLevel, Scan};
 use crate::exit::Failure;
-use crate::files::{self, SettingsFile, UpdateError};
+use crate::files::{self, SettingsFile};
 use crate::signals::Signals;
-use crate::{buses, logging};
+use crate::start;
 
 /// More different devices than this are not listed: something on the bus makes them up.
 const MOST: usize = 1000;
 
 /// Looks, tells, and notes what is to be noted.
 pub(crate) fn run(options: Scan) -> Result<(), Failure> {
-    let _flush = logging::init(LogLevel::Warn, LogFormat::Text)
-        .map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("the runtime cannot be started: {error}")))?;
-    runtime.block_on(scan(options))
+    let _flush = start::log(LogLevel::Warn, LogFormat::Text)?;
+    start::runtime()?.block_on(scan(options))
 }
 
 async fn scan(options: Scan) -> Result<(), Failure> {
-    let mut signals =
-        Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
+    let mut signals = start::signals()?;
     let mut library = files::open_library(options.places.device_files.clone())?;
     library.assign(&options.buses.serial)?;
     let path = files::settings_path(options.places.settings.clone());
@@ -52,7 +47,8 @@ async fn scan(options: Scan) -> Result<(), Failure> {
         }
         None => Settings::default(),
     };
-    let made = buses::make(&options.buses, false, &library.catalogue())?;
+    let catalogue = library.catalogue();
+    let made = buses::make(&options.buses, false, &catalogue)?;
     made.notes.iter().for_each(|note| tell(&format!("{note}\n")));
     if made.scanners.is_empty() {
         return Err(Failure::Usage("there is no bus to look at; name some with --bus".to_owned()));
@@ -61,7 +57,7 @@ async fn scan(options: Scan) -> Result<(), Failure> {
     if let Some(address) = made.device_websocket {
         tell(&format!("Devices connect by themselves at ws://{address}\n"));
     }
-    let survey = Survey::start(made.scanners, library.catalogue(), settings.clone())
+    let survey = Survey::start(made.scanners, catalogue, settings.clone())
         .map_err(|error| Failure::Failed(error.to_string()))?;
     let mut findings = Findings { buses: names, settings, ..Findings::default() };
     let look = Look { live: options.format == Format::Text, all: options.all };
@@ -311,27 +307,16 @@ impl Findings {
 fn add(findings: &Findings, wanted: &[String], path: Option<PathBuf>) -> Result<String, Failure> {
     let entries: Result<Vec<_>, _> = wanted.iter().map(|wanted| findings.entry(wanted)).collect();
     let entries = entries.map_err(Failure::Usage)?;
-    let path = path.ok_or_else(|| {
-        Failure::Usage(
-            "this system has no folder for configuration; say where the settings are with --settings FILE"
-                .to_owned(),
-        )
-    })?;
+    let path = path.ok_or_else(files::no_place)?;
     let shown = path.display().to_string();
     let mut file = SettingsFile::open(path).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
-    let written = file.update(&|settings| {
+    file.update(&|settings| {
         let mut is_news = false;
         for whom in &entries {
             is_news |= note(settings, whom)?;
         }
         Ok(is_news)
-    });
-    match written {
-        Ok(_) => {}
-        Err(UpdateError::Refused(why)) => return Err(Failure::Usage(why)),
-        Err(error @ UpdateError::Broken(..)) => return Err(Failure::Usage(error.to_string())),
-        Err(error @ UpdateError::Io(..)) => return Err(Failure::Failed(error.to_string())),
-    }
+    })?;
     let mut text = String::new();
     for whom in &entries {
         let index = file

@@ -13,8 +13,7 @@ use crate::buses::Told;
 use crate::cli::{DEFAULT_PORT, Listen, Serve};
 use crate::exit::Failure;
 use crate::files::{self, Order};
-use crate::signals::Signals;
-use crate::{buses, http, logging, port_owner};
+use crate::{buses, http, port_owner, start};
 
 /// How long the start-up lines wait for simulated devices.
 const DEVICES_TIMEOUT: Duration = Duration::from_millis(500);
@@ -31,20 +30,13 @@ pub(crate) fn run(options: Serve) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("--listen names {one} twice")));
         }
     }
-    let _flush = logging::init(options.log, options.log_format)
-        .map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
-    // One thread: the work per message is far less than a hop between threads.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("the runtime cannot be started: {error}")))?;
-    runtime.block_on(serve(options))
+    let _flush = start::log(options.log, options.log_format)?;
+    start::runtime()?.block_on(serve(options))
 }
 
 async fn serve(options: Serve) -> Result<(), Failure> {
     // Before anything else: from here on a signal never leaves a device running.
-    let mut signals =
-        Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
+    let mut signals = start::signals()?;
     let prepared = files::prepare(&options)?;
     let made = buses::make(&options.buses, options.virtual_hardware_port.is_some(), &prepared.catalogue)?;
     let mut looked_at = made.names();

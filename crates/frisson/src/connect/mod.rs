@@ -22,6 +22,7 @@ use crate::connect::messages::{Heard, What};
 use crate::connect::terminal::{Terminal, Told};
 use crate::exit::Failure;
 use crate::signals::Signals;
+use crate::start;
 
 /// Runs the client until the person leaves.
 pub(crate) fn run(options: Connect) -> Result<(), Failure> {
@@ -31,16 +32,11 @@ pub(crate) fn run(options: Connect) -> Result<(), Failure> {
         let reason = "connect is used by hand, in a terminal; its input and output cannot be files or pipes";
         return Err(Failure::Usage(reason.to_owned()));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("the runtime cannot be started: {error}")))?;
-    runtime.block_on(connect(options, connector))
+    start::runtime()?.block_on(connect(options, connector))
 }
 
 async fn connect(options: Connect, connector: Connector) -> Result<(), Failure> {
-    let mut signals =
-        Signals::new().map_err(|error| Failure::Failed(format!("signals cannot be handled: {error}")))?;
+    let mut signals = start::signals()?;
     let connecting = Client::builder(options.name).reconnect(Backoff::default()).connect(connector);
     let client = tokio::select! {
         client = connecting => client.map_err(|error| Failure::Failed(error.to_string()))?,

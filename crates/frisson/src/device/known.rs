@@ -11,7 +11,7 @@ use crate::files::{self, SettingsFile};
 
 /// The settings, for a command that only reads them.
 pub(super) fn settings(option: Option<std::path::PathBuf>) -> Result<SettingsFile, Failure> {
-    let path = files::settings_path(option).ok_or_else(no_place)?;
+    let path = files::settings_path(option).ok_or_else(files::no_place)?;
     let shown = path.display().to_string();
     let (file, found) =
         SettingsFile::peek(path).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
@@ -22,13 +22,6 @@ pub(super) fn settings(option: Option<std::path::PathBuf>) -> Result<SettingsFil
             "the settings in {shown} cannot be read; put them right, or copy {shown}.bak over them, the last version that could be"
         ))),
     }
-}
-
-pub(super) fn no_place() -> Failure {
-    Failure::Usage(
-        "this system has no folder for configuration; say where the settings are with --settings FILE"
-            .to_owned(),
-    )
 }
 
 /// The device that a user means: by its index, its name or its address.

@@ -19,13 +19,12 @@ use frisson_wire::{Feature, Output};
 use crate::cli::{Device, LogFormat, LogLevel};
 use crate::exit::Failure;
 use crate::files::Library;
-use crate::logging;
+use crate::start;
 
 /// Runs one of the commands.
 pub(crate) fn run(command: Device) -> Result<(), Failure> {
     // What is wrong with the user's own device files is told on standard error.
-    let _flush = logging::init(LogLevel::Warn, LogFormat::Text)
-        .map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
+    let _flush = start::log(LogLevel::Warn, LogFormat::Text)?;
     match command {
         Device::List(options) => list::run(options),
         Device::Show(options) => show::run(options),

@@ -14,7 +14,7 @@ use crate::files::{self, SettingsFile, UpdateError};
 pub(super) fn run(options: Set) -> Result<(), Failure> {
     let library = files::open_library(options.places.device_files.clone())?;
     let catalogue = library.catalogue();
-    let path = files::settings_path(options.places.settings.clone()).ok_or_else(known::no_place)?;
+    let path = files::settings_path(options.places.settings.clone()).ok_or_else(files::no_place)?;
     let shown = path.display().to_string();
     let (mut file, _) =
         SettingsFile::peek(path).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
@@ -30,8 +30,7 @@ pub(super) fn run(options: Set) -> Result<(), Failure> {
                 "{shown} cannot be read, and is not written over; put it right, or copy {shown}.bak over it, the last version that could be"
             )));
         }
-        Err(UpdateError::Refused(why)) => return Err(Failure::Usage(why)),
-        Err(error @ UpdateError::Io(..)) => return Err(Failure::Failed(error.to_string())),
+        Err(error) => return Err(error.into()),
     }
     if options.forget {
         return print(&format!("{} is no longer in {shown}\n", options.device));

@@ -58,6 +58,14 @@ pub(crate) fn settings_path(option: Option<PathBuf>) -> Option<PathBuf> {
     option.or_else(|| Some(folder()?.join("settings.toml")))
 }
 
+/// What is said where there is no such place.
+pub(crate) fn no_place() -> Failure {
+    Failure::Usage(
+        "this system has no folder for configuration; say where the settings are with --settings FILE"
+            .to_owned(),
+    )
+}
+
 /// The user's device files, read and checked. A folder that an option names has to be there.
 pub(crate) fn open_library(option: Option<PathBuf>) -> Result<Library, Failure> {
     if let Some(Err(error)) = option.as_ref().map(fs::read_dir)

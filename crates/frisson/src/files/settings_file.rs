@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 
 use super::disk::{self, Lock};
 use crate::device_file;
+use crate::exit::Failure;
 
 /// More of a file is not read; a file that long is refused.
 const LONGEST: u64 = 4 * 1024 * 1024 + 1;
@@ -57,6 +58,15 @@ pub(crate) enum UpdateError {
     /// What was to be changed cannot be.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<UpdateError> for Failure {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Broken(..) | UpdateError::Refused(_) => Self::Usage(error.to_string()),
+            UpdateError::Io(..) => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 /// What came of looking at the file again.
