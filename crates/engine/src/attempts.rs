@@ -3,18 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::backoff;
 use crate::timers::later;
-
-/// How long a device is left alone after its first failure in a row, its second, and so on. The first may have been chance.
-const PAUSES: [Duration; 7] = [
-    Duration::ZERO,
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-];
 
 /// A device that has not been tried for so long is tried as if for the first time.
 const FORGOTTEN: Duration = Duration::from_secs(300);
@@ -51,7 +41,8 @@ impl Attempts {
     /// How long the device at this address is still to be left alone.
     pub fn wait(&self, now: Instant, address: &str) -> Duration {
         let Some(Failures { in_a_row, last }) = self.failed.get(address) else { return Duration::ZERO };
-        let pause = PAUSES.get(in_a_row.saturating_sub(1)).or(PAUSES.last()).copied().unwrap_or_default();
+        // The first failure may have been chance.
+        let pause = in_a_row.checked_sub(2).map_or(Duration::ZERO, backoff::pause);
         later(*last, pause).saturating_duration_since(now)
     }
 

@@ -25,6 +25,7 @@
 //! ```
 
 mod attempts;
+mod backoff;
 pub mod device;
 mod error;
 pub mod hub;

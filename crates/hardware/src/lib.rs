@@ -137,11 +137,43 @@ pub enum PortError {
     Failed(String),
 }
 
-#[cfg(feature = "hid")]
 impl PortError {
     /// An error unless the endpoint is the one that is meant.
+    #[cfg(any(
+        feature = "hid",
+        feature = "device-websocket",
+        feature = "lovense-connect",
+        feature = "serial",
+        feature = "tcode"
+    ))]
     fn unless(wanted: Endpoint, endpoint: Endpoint) -> Result<(), Self> {
         if endpoint == wanted { Ok(()) } else { Err(Self::NoEndpoint(endpoint)) }
+    }
+
+    /// A device of these services fits none of the plans.
+    #[cfg(any(feature = "bluetooth-le", feature = "virtual-hardware"))]
+    fn unfit(found: impl Iterator<Item = frisson_program::Uuid>, plans: &[ConnectPlan]) -> Self {
+        let wanted = plans.iter().flat_map(|plan| plan.services.iter().map(|service| service.uuid));
+        Self::Unfit(format!("services found: {}; expected: {}", list(found), list(wanted)))
+    }
+}
+
+/// How many services an error names.
+#[cfg(any(feature = "bluetooth-le", feature = "virtual-hardware"))]
+const MAX_NAMED: usize = 12;
+
+#[cfg(any(feature = "bluetooth-le", feature = "virtual-hardware"))]
+fn list(uuids: impl Iterator<Item = frisson_program::Uuid>) -> String {
+    use fmt::Write;
+    let uuids: std::collections::BTreeSet<_> = uuids.collect();
+    let mut text = String::new();
+    for uuid in uuids.iter().take(MAX_NAMED) {
+        let _ = write!(text, "{}{uuid}", if text.is_empty() { "" } else { ", " });
+    }
+    match uuids.len().saturating_sub(MAX_NAMED) {
+        _ if uuids.is_empty() => "none".to_owned(),
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
 }
 

@@ -182,9 +182,7 @@ impl<W: Wire> Port for StreamPort<W> {
 
     fn listen(&self, endpoint: Endpoint, on: bool) -> BoxFuture<'_, Result<(), PortError>> {
         Box::pin(async move {
-            if endpoint != Endpoint::RX {
-                return Err(PortError::NoEndpoint(endpoint));
-            }
+            PortError::unless(Endpoint::RX, endpoint)?;
             self.is_heard.store(on, Ordering::Relaxed);
             Ok(())
         })

@@ -3,19 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::backoff;
 use crate::timers::later;
 
 /// How long it looks at a time.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
-/// How long it pauses after the first time, the second time, and so on.
-pub(super) const PAUSES: [Duration; 6] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-];
 
 /// The server's own search. It goes on, with ever longer pauses, until nothing is missing; clients' scans serve it as well.
 #[derive(Debug, Default)]
@@ -124,7 +116,7 @@ impl Search {
     }
 
     fn pause(&mut self, now: Instant) {
-        let pause = PAUSES.get(self.rounds).or(PAUSES.last()).copied().unwrap_or_default();
+        let pause = backoff::pause(self.rounds);
         self.rounds = self.rounds.saturating_add(1);
         self.last = Some(now);
         self.state = State::Pausing(later(now, pause));
@@ -132,7 +124,7 @@ impl Search {
 
     /// At once, but not so soon after the last time that a device which comes and goes keeps the radio busy.
     fn soon(&self, now: Instant) -> Instant {
-        let pause = PAUSES.first().copied().unwrap_or_default();
+        let pause = backoff::pause(0);
         self.last.map_or(now, |last| now.max(later(last, pause)))
     }
 }

@@ -1,7 +1,5 @@
 //! Which plan a connected device fits.
 
-use std::collections::BTreeSet;
-
 use frisson_program::{ConnectPlan, Located, Uuid};
 
 use super::link::{Characteristic, Place};
@@ -35,16 +33,7 @@ pub(super) fn fit<H: Clone>(
         }
     }
     let found = characteristics.iter().map(|characteristic| characteristic.service);
-    let wanted = plans.iter().flat_map(|plan| plan.services.iter().map(|service| service.uuid));
-    Err(PortError::Unfit(format!("services found: {}; expected: {}", list(found), list(wanted))))
-}
-
-fn list(uuids: impl Iterator<Item = Uuid>) -> String {
-    let uuids: BTreeSet<_> = uuids.collect();
-    match uuids.is_empty() {
-        true => "none".to_owned(),
-        false => uuids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", "),
-    }
+    Err(PortError::unfit(found, plans))
 }
 
 #[cfg(test)]

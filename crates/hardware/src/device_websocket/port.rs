@@ -79,9 +79,7 @@ impl Port for WebSocketPort {
         _: bool,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            if endpoint != Endpoint::TX {
-                return Err(PortError::NoEndpoint(endpoint));
-            }
+            PortError::unless(Endpoint::TX, endpoint)?;
             let gone = || PortError::Gone("the connection has ended".to_owned());
             let (done, written) = oneshot::channel();
             self.orders.send(Order::Write(bytes.to_vec(), done)).await.map_err(|_| gone())?;
@@ -99,9 +97,7 @@ impl Port for WebSocketPort {
 
     fn listen(&self, endpoint: Endpoint, on: bool) -> BoxFuture<'_, Result<(), PortError>> {
         Box::pin(async move {
-            if endpoint != Endpoint::RX {
-                return Err(PortError::NoEndpoint(endpoint));
-            }
+            PortError::unless(Endpoint::RX, endpoint)?;
             self.listening.send_replace(if on { Listening::On } else { Listening::NoMore });
             Ok(())
         })

@@ -33,9 +33,7 @@ impl Port for ToyPort {
         _: bool,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            if endpoint != Endpoint::TX {
-                return Err(PortError::NoEndpoint(endpoint));
-            }
+            PortError::unless(Endpoint::TX, endpoint)?;
             let text = std::str::from_utf8(bytes)
                 .ok()
                 .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));

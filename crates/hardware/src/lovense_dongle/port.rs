@@ -47,9 +47,7 @@ impl Port for ToyPort {
         _: bool,
     ) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            if endpoint != Endpoint::TX {
-                return Err(PortError::NoEndpoint(endpoint));
-            }
+            PortError::unless(Endpoint::TX, endpoint)?;
             self.tell(bytes).await
         })
     }
@@ -65,9 +63,7 @@ impl Port for ToyPort {
 
     fn listen(&self, endpoint: Endpoint, on: bool) -> BoxFuture<'_, Result<(), PortError>> {
         Box::pin(async move {
-            if endpoint != Endpoint::RX {
-                return Err(PortError::NoEndpoint(endpoint));
-            }
+            PortError::unless(Endpoint::RX, endpoint)?;
             self.is_listening.store(on, Ordering::Release);
             Ok(())
         })

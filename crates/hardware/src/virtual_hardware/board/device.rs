@@ -1,7 +1,6 @@
 //! One device of a host, and its link.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt::Write as _;
 
 use frisson_program::{Bus, ConnectPlan, Endpoint, Uuid};
 use tokio::sync::oneshot;
@@ -11,9 +10,6 @@ use super::super::port::VirtualPort;
 use super::{Action, Answer, LinkId};
 use crate::voice::Voice;
 use crate::{Ignored, PortError};
-
-/// How many services an error names.
-const MAX_NAMED: usize = 12;
 
 /// A device of a host.
 pub(super) struct Device {
@@ -154,8 +150,7 @@ pub(super) fn fit(advert: &Advert, plans: &[ConnectPlan]) -> Result<(usize, Vec<
         }
     }
     let found = advert.services.iter().map(|characteristic| characteristic.service);
-    let wanted = plans.iter().flat_map(|plan| plan.services.iter().map(|service| service.uuid));
-    Err(PortError::Unfit(format!("services found: {}; expected: {}", list(found), list(wanted))))
+    Err(PortError::unfit(found, plans))
 }
 
 fn places(advert: &Advert, plan: &ConnectPlan) -> Vec<Place> {
@@ -185,17 +180,4 @@ fn plain_places(bus: Bus) -> Vec<Place> {
         Some(Place { endpoint: Endpoint::new(name).ok()?, name: (*name).to_owned(), allows: Allows::PLAIN })
     });
     places.collect()
-}
-
-fn list(uuids: impl Iterator<Item = Uuid>) -> String {
-    let uuids: BTreeSet<Uuid> = uuids.collect();
-    let mut text = String::new();
-    for uuid in uuids.iter().take(MAX_NAMED) {
-        let _ = write!(text, "{}{uuid}", if text.is_empty() { "" } else { ", " });
-    }
-    match uuids.len().saturating_sub(MAX_NAMED) {
-        _ if uuids.is_empty() => "none".to_owned(),
-        0 => text,
-        more => format!("{text} and {more} more"),
-    }
 }
